@@ -1,0 +1,34 @@
+/** What refine learns of one Bronze row. Column values stand in the order of `Pipeline.columns`. */
+export type Verdict = Accepted | Rejected;
+
+export interface Accepted {
+  readonly kind: 'accepted';
+  /** id, string: string. timestamp: bigint microseconds since the epoch (UTC). double: number. long: bigint. boolean. null: absent optional. */
+  readonly values: readonly ColumnValue[];
+  /** JSON text of the fields the pipeline does not name, source text per field; null if none. */
+  readonly rescued: string | null;
+  /** Names of `flag` rules that the row broke. */
+  readonly flags: readonly string[];
+  readonly duplicateKeys: number;
+}
+
+export interface Rejected {
+  readonly kind: 'rejected';
+  readonly reason: string;
+  /** For people; never longer than 200 characters; may quote the payload (it goes to the quarantine table only). */
+  readonly detail: string;
+}
+
+export type ColumnValue = string | bigint | number | boolean | null;
+
+export interface RawRow {
+  /** The payload as text, where Bronze has text. */
+  readonly value: string | null;
+  /** The payload's bytes, where Bronze has bytes instead. */
+  readonly valueBytes: Uint8Array | null;
+  /** Milliseconds since the epoch; null where the broker gave none. */
+  readonly kafkaTimestampMs: number | null;
+}
+
+/** Judges one row by semantics.md section 4. Pure; made once per pipeline by `compileRules`. */
+export type Judge = (row: RawRow) => Verdict;
