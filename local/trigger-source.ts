@@ -13,3 +13,14 @@ export interface TriggerSource {
   lag(): Promise<bigint>;
   close(): Promise<void>;
 }
+
+/** A source that `run` and `--once` can drain: what was there at the start is the work, what comes later is not. */
+export interface DrainableSource extends TriggerSource {
+  /** Partition → end offset now: no record at or past it counts. For a read_committed reader, the last stable offset. */
+  endOffsets(): Promise<ReadonlyMap<number, bigint>>;
+  /**
+   * Whether the position stands at or past `ends` in every partition. The position also passes offsets that hold no record
+   * (transaction markers, compacted ones), so it gets there where the last record's offset does not.
+   */
+  reached(ends: ReadonlyMap<number, bigint>): boolean;
+}
