@@ -1,0 +1,137 @@
+import type { Admin } from '@platformatic/kafka';
+import { TransientError, assert } from '../errors.ts';
+
+export interface KafkaConnection {
+  /** `host:port`, one or more. */
+  readonly brokers: readonly string[];
+  /** Shown in the broker's logs and quotas. */
+  readonly clientId: string;
+  readonly sasl?: { readonly mechanism: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512'; readonly username: string; readonly password: string };
+  readonly tls?: boolean;
+}
+
+export interface PartitionOffsets {
+  readonly partition: number;
+  /** The log start offset: the first that can still be read. */
+  readonly earliest: bigint;
+  /** The last stable offset: a read_committed reader gets no further. Without open transactions, the offset of the next record. */
+  readonly latest: bigint;
+}
+
+const EARLIEST = -2n;
+const LATEST = -1n;
+const NO_ID = '00000000-0000-0000-0000-000000000000';
+
+/** What the app asks a Kafka broker beside the trigger: topic ids and offsets. One connection, made at the first question and kept. */
+export class KafkaBroker {
+  readonly #connection: KafkaConnection;
+  #admin: Promise<Admin> | null = null;
+
+  constructor(connection: KafkaConnection) {
+    this.#connection = connection;
+  }
+
+  /**
+   * The topic's id, asked of the broker now (Metadata v10 and later): a UUID in lower case with hyphens. `none` only where the broker
+   * answered and its Metadata has no ids.
+   * @throws {TransientError} the broker did not answer, or does not know the topic.
+   */
+  async topicId(topic: string): Promise<string> {
+    const { id } = await this.#topic(topic);
+    // The client puts the name (Metadata to v8) or zeros (v9) where the broker sent no id; a broker of mixed versions sends zeros itself.
+    return id === topic || id === NO_ID ? 'none' : id.toLowerCase();
+  }
+
+  /** Where each partition starts and ends now. @throws {TransientError} */
+  async offsets(topic: string): Promise<PartitionOffsets[]> {
+    const { partitionsCount } = await this.#topic(topic);
+    const [earliest, latest] = await Promise.all([EARLIEST, LATEST].map((at) => this.#listOffsets(topic, partitionsCount, at)));
+    return earliest.map((offset, partition) => ({ partition, earliest: offset, latest: latest[partition] }));
+  }
+
+  /**
+   * Per partition, the first offset whose timestamp is at or after `timestampMs`; the end where there is none (ListOffsets answers −1,
+   * and a reader that starts "from then" starts with what comes next). @throws {TransientError}
+   */
+  async offsetForTime(topic: string, timestampMs: number): Promise<Map<number, bigint>> {
+    const { partitionsCount } = await this.#topic(topic);
+    // The end is asked first: a record that arrives between the two questions must not lie before the answer.
+    const ends = await this.#listOffsets(topic, partitionsCount, LATEST);
+    const offsets = await this.#listOffsets(topic, partitionsCount, BigInt(timestampMs));
+    return new Map(offsets.map((offset, partition) => [partition, offset === -1n ? ends[partition] : offset]));
+  }
+
+  /** The group's committed offsets: the next to read, by partition; one that was never committed is absent. @throws {TransientError} */
+  async committed(group: string, topic: string): Promise<Map<number, bigint>> {
+    const { partitionsCount } = await this.#topic(topic);
+    const partitionIndexes = Array.from({ length: partitionsCount }, (_, partition) => partition);
+    const groups = await this.#ask(`the offsets of group '${group}' in '${topic}'`, (admin) =>
+      admin.listConsumerGroupOffsets({ groups: [{ groupId: group, topics: [{ name: topic, partitionIndexes }] }] }),
+    );
+    const partitions = groups.flatMap((g) => g.topics).filter((t) => t.name === topic).flatMap((t) => t.partitions);
+    return new Map(partitions.filter((p) => p.committedOffset >= 0n).map((p) => [p.partitionIndex, p.committedOffset]));
+  }
+
+  async close(): Promise<void> {
+    const admin = await this.#admin;
+    this.#admin = null;
+    await admin?.close();
+  }
+
+  async #topic(topic: string): Promise<{ id: string; partitionsCount: number }> {
+    const metadata = await this.#ask(`the metadata of topic '${topic}'`, (admin) => admin.metadata({ topics: [topic], forceUpdate: true }));
+    const found = metadata.topics.get(topic);
+    assert(found !== undefined, `the metadata asked for '${topic}' answers for it`);
+    return found;
+  }
+
+  async #listOffsets(topic: string, partitionsCount: number, timestamp: bigint): Promise<bigint[]> {
+    const { FetchIsolationLevels } = await import('@platformatic/kafka');
+    const partitions = Array.from({ length: partitionsCount }, (_, partitionIndex) => ({ partitionIndex, timestamp }));
+    const listed = await this.#ask(`the offsets of topic '${topic}'`, (admin) =>
+      admin.listOffsets({ topics: [{ name: topic, partitions }], isolationLevel: FetchIsolationLevels.READ_COMMITTED }),
+    );
+    const offsets: bigint[] = [];
+    for (const { partitionIndex, offset } of listed.flatMap((t) => t.partitions)) offsets[partitionIndex] = offset;
+    return offsets;
+  }
+
+  async #ask<T>(what: string, question: (admin: Admin) => Promise<T>): Promise<T> {
+    this.#admin ??= connect(this.#connection);
+    const admin = await this.#admin;
+    try {
+      return await question(admin);
+    } catch (cause) {
+      const brokers = this.#connection.brokers.join(',');
+      throw new TransientError(
+        'kafka/no-answer',
+        `asking ${brokers} for ${what}: ${reason(cause)} Check that the broker is up, that the topic exists and that the credentials are right.`,
+        { cause, facts: { brokers } },
+      );
+    }
+  }
+}
+
+async function connect(connection: KafkaConnection): Promise<Admin> {
+  const { Admin } = await import('@platformatic/kafka');
+  return new Admin(clientOptions(connection));
+}
+
+/** The client's options for `connection`; shared with the local consumer. */
+export function clientOptions(connection: KafkaConnection): ConstructorParameters<typeof Admin>[0] {
+  return {
+    clientId: connection.clientId,
+    bootstrapBrokers: [...connection.brokers],
+    retries: 2,
+    retryDelay: 250,
+    ...(connection.sasl === undefined ? {} : { sasl: { ...connection.sasl } }),
+    ...(connection.tls === true ? { tls: {}, tlsServerName: true } : {}),
+  };
+}
+
+/** The innermost messages of the client's nested errors: its outer ones only say that something failed so many times. */
+function reason(error: unknown): string {
+  if (error instanceof AggregateError && error.errors.length > 0) return reason(error.errors.at(-1));
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : `${error.message} ${reason(error.cause)}`;
+}
