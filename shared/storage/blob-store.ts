@@ -69,7 +69,7 @@ export class BlobStore implements ObjectStore {
     return this.#attempts.valueOrNull({ operation: 'get', key }, async (attempt) => {
       const chunks: Buffer[] = [];
       for await (const chunk of await download(blob, attempt)) chunks.push(chunk as Buffer);
-      return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
+      return chunks.length === 1 ? chunks[0] : Buffer.concat(chunks);
     });
   }
 
