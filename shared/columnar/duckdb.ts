@@ -1,0 +1,206 @@
+import type { DuckDBConnection, DuckDBInstance, DuckDBType, DuckDBValue } from '@duckdb/node-api';
+import { TransientError } from '../errors.ts';
+
+/** DuckDB as the relational engine of one process: memory and threads capped, nothing fetched, loaded on first use. */
+export interface EngineOptions {
+  readonly memoryMb: number;
+  readonly threads: number;
+  /** Where larger-than-memory work spills; made if missing. */
+  readonly tempDir: string;
+}
+
+/**
+ * Physical kinds that a column is loaded in. `utf8`: bytes that are valid UTF-8 become VARCHAR without a detour through a JS string.
+ * `timestamp`: bigint microseconds since the epoch. `date`: number of days. `headers`: Kafka headers as LIST(STRUCT(key, value)).
+ */
+export type ColumnKind = 'text' | 'utf8' | 'blob' | 'integer' | 'long' | 'double' | 'boolean' | 'timestamp' | 'date' | 'headers';
+
+export interface LoadColumn {
+  readonly name: string;
+  readonly kind: ColumnKind;
+  /** One value a row; null for SQL NULL. */
+  readonly values: ArrayLike<unknown>;
+}
+
+export type Row = Record<string, unknown>;
+
+const CHUNK_ROWS = 2048;
+
+const TABLE_TYPE: Readonly<Record<ColumnKind, string>> = {
+  text: 'VARCHAR', utf8: 'BLOB', blob: 'BLOB', integer: 'INTEGER', long: 'BIGINT', double: 'DOUBLE', boolean: 'BOOLEAN',
+  timestamp: 'BIGINT', date: 'INTEGER', headers: 'STRUCT("key" VARCHAR, "value" BLOB)[]',
+};
+
+export class Engine {
+  readonly #options: EngineOptions;
+  #instance: Promise<DuckDBInstance> | null = null;
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+  }
+
+  /** One connection with its own temporary tables, closed when `use` ends. Statements inside run one after the other. */
+  async session<T>(use: (session: Session) => Promise<T>): Promise<T> {
+    this.#instance ??= this.#create();
+    const duckdb = await import('@duckdb/node-api');
+    const connection = await (await this.#instance).connect();
+    try {
+      return await use(new Session(connection, duckdb));
+    } finally {
+      connection.closeSync();
+    }
+  }
+
+  async close(): Promise<void> {
+    const instance = this.#instance;
+    this.#instance = null;
+    if (instance) (await instance).closeSync();
+  }
+
+  async #create(): Promise<DuckDBInstance> {
+    const duckdb = await import('@duckdb/node-api');
+    const instance = await duckdb.DuckDBInstance.create(':memory:', {
+      memory_limit: `${this.#options.memoryMb}MB`,
+      threads: String(this.#options.threads),
+      temp_directory: this.#options.tempDir,
+      autoinstall_known_extensions: 'false',
+      autoload_known_extensions: 'false',
+      preserve_insertion_order: 'true',
+    });
+    const connection = await instance.connect();
+    await connection.run(`SET GLOBAL TimeZone = 'UTC'`);
+    connection.closeSync();
+    return instance;
+  }
+}
+
+type DuckModule = typeof import('@duckdb/node-api');
+
+export class Session {
+  readonly #connection: DuckDBConnection;
+  readonly #duckdb: DuckModule;
+
+  constructor(connection: DuckDBConnection, duckdb: DuckModule) {
+    this.#connection = connection;
+    this.#duckdb = duckdb;
+  }
+
+  async run(sql: string): Promise<void> {
+    await this.#guard(sql, () => this.#connection.run(sql));
+  }
+
+  /** Every row, with values as `plainValue` gives them. For small results. */
+  async rows(sql: string): Promise<Row[]> {
+    const reader = await this.#guard(sql, () => this.#connection.runAndReadAll(sql));
+    const names = reader.deduplicatedColumnNames();
+    return reader.getRows().map((row) => Object.fromEntries(row.map((value, i) => [names[i]!, plainValue(value)])));
+  }
+
+  /** The result in chunks of columns, streamed: for large results. No other statement may run on this session meanwhile. */
+  async *chunks(sql: string): AsyncIterable<{ readonly rows: number; readonly columns: readonly (readonly unknown[])[] }> {
+    const result = await this.#guard(sql, () => this.#connection.stream(sql));
+    for (;;) {
+      const chunk = await this.#guard(sql, () => result.fetchChunk());
+      if (!chunk || chunk.rowCount === 0) return;
+      yield { rows: chunk.rowCount, columns: chunk.getColumns().map((column) => column.map(plainValue)) };
+    }
+  }
+
+  /** A temporary view `name` with these columns, over rows held by DuckDB. */
+  async load(name: string, columns: readonly LoadColumn[]): Promise<void> {
+    const raw = `raw_${name}`;
+    const body = columns.map(({ name: column, kind }) => `${quote(column)} ${TABLE_TYPE[kind]}`).join(', ');
+    await this.run(`CREATE OR REPLACE TEMP TABLE ${quote(raw)} (${body})`);
+    await this.#append(raw, columns);
+    const select = columns.map(({ name: column, kind }) => `${fromPhysical(quote(column), kind)} AS ${quote(column)}`).join(', ');
+    await this.run(`CREATE OR REPLACE TEMP VIEW ${quote(name)} AS SELECT ${select} FROM ${quote(raw)}`);
+  }
+
+  async #append(table: string, columns: readonly LoadColumn[]): Promise<void> {
+    const rowCount = columns[0]?.values.length ?? 0;
+    const appender = await this.#connection.createAppender(table);
+    const types = columns.map(({ kind }) => this.#typeOf(kind));
+    for (let start = 0; start < rowCount; start += CHUNK_ROWS) {
+      const rows = Math.min(CHUNK_ROWS, rowCount - start);
+      const chunk = this.#duckdb.DuckDBDataChunk.create(types, rows);
+      for (const [i, column] of columns.entries()) {
+        const values: DuckDBValue[] = Array.from({ length: rows });
+        for (let row = 0; row < rows; row++) values[row] = this.#physical(column.values[start + row], column.kind);
+        chunk.setColumnValues(i, values);
+      }
+      appender.appendDataChunk(chunk);
+    }
+    appender.closeSync();
+  }
+
+  #typeOf(kind: ColumnKind): DuckDBType {
+    const d = this.#duckdb;
+    switch (kind) {
+      case 'text': return d.VARCHAR;
+      case 'utf8': case 'blob': return d.BLOB;
+      case 'integer': case 'date': return d.INTEGER;
+      case 'long': case 'timestamp': return d.BIGINT;
+      case 'double': return d.DOUBLE;
+      case 'boolean': return d.BOOLEAN;
+      case 'headers': return d.LIST(d.STRUCT({ key: d.VARCHAR, value: d.BLOB }));
+    }
+  }
+
+  #physical(value: unknown, kind: ColumnKind): DuckDBValue {
+    if (value === null || value === undefined) return null;
+    if (kind === 'utf8' || kind === 'blob') return new this.#duckdb.DuckDBBlobValue(value as Uint8Array);
+    if (kind !== 'headers') return value as DuckDBValue;
+    const headers = value as readonly { key: string; value: Uint8Array | null }[];
+    return this.#duckdb.listValue(headers.map((header) => this.#duckdb.structValue({
+      key: header.key,
+      value: header.value === null ? null : new this.#duckdb.DuckDBBlobValue(header.value),
+    })));
+  }
+
+  /** DuckDB's own failures come with the statement; running out of memory passes when less runs at once. */
+  async #guard<T>(sql: string, action: () => Promise<T>): Promise<T> {
+    try {
+      return await action();
+    } catch (cause) {
+      throw new EngineError(sql, cause);
+    }
+  }
+}
+
+/** A statement failed. `later`: memory or disk may be free then; a wrong statement is a bug that its text shows. */
+export class EngineError extends TransientError {
+  constructor(sql: string, cause: unknown) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    super('columnar/statement', `DuckDB refused a statement: ${reason}; statement: ${sql.slice(0, 500)}`, { cause });
+  }
+}
+
+export function quote(identifier: string): string {
+  return `"${identifier.replaceAll('"', '""')}"`;
+}
+
+export function literal(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
+function fromPhysical(column: string, kind: ColumnKind): string {
+  switch (kind) {
+    case 'utf8': return `decode(${column})`;
+    case 'timestamp': return `make_timestamp(${column})::TIMESTAMPTZ`;
+    case 'date': return `(DATE '1970-01-01' + ${column})`;
+    default: return column;
+  }
+}
+
+/** bigint, number, string, boolean and null as they are; a BLOB as Uint8Array; timestamps as bigint µs; dates as number of days; the rest as text. */
+function plainValue(value: DuckDBValue): unknown {
+  if (value === null || typeof value !== 'object') return value;
+  if ('bytes' in value) return value.bytes;
+  if ('micros' in value && !('months' in value)) return value.micros;
+  if ('days' in value && !('months' in value)) return value.days;
+  if ('items' in value) return (value.items as readonly DuckDBValue[]).map(plainValue);
+  if ('entries' in value && !Array.isArray(value.entries)) {
+    return Object.fromEntries(Object.entries(value.entries as Record<string, DuckDBValue>).map(([key, inner]) => [key, plainValue(inner)]));
+  }
+  return String(value);
+}

@@ -1,0 +1,111 @@
+import { parseJson, printJson } from './json.ts';
+import { printTimestampUs } from './partition-values.ts';
+import type { DataType, StructField, StructType } from './schema.ts';
+
+/** Statistics of one data file (PROTOCOL.md, "Per-file Statistics"). */
+
+/** What an engine found out about one top-level column. min and max are raw: string, bigint (long; timestamp in µs; date in days), number. */
+export interface ColumnAggregate {
+  readonly nulls: bigint;
+  readonly min: string | bigint | number | null;
+  readonly max: string | bigint | number | null;
+}
+
+export interface FileStats {
+  readonly numRecords: bigint;
+  readonly minValues: Readonly<Record<string, unknown>>;
+  readonly maxValues: Readonly<Record<string, unknown>>;
+  readonly nullCount: Readonly<Record<string, unknown>>;
+}
+
+/** Statistics cover this many leaf columns, in schema order (`delta.dataSkippingNumIndexedCols`' default). */
+export const INDEXED_LEAVES_MAX = 32;
+const STRING_PREFIX_MAX = 32;
+const STRING_GIVE_UP = 64;
+const MAX_CODE_POINT = 0x10ffff;
+
+const MINMAX_TYPES = new Set(['string', 'long', 'integer', 'short', 'byte', 'double', 'float', 'date', 'timestamp', 'timestamp_ntz']);
+
+/** The top-level columns among the first 32 leaves, partition columns apart. */
+export function indexedFields(schema: StructType, partitionColumns: readonly string[]): StructField[] {
+  let leaves = 0;
+  return schema.fields.filter((field) => {
+    if (partitionColumns.includes(field.name)) return false;
+    leaves += leafCount(field.type);
+    return leaves <= INDEXED_LEAVES_MAX;
+  });
+}
+
+export function hasMinMax(type: DataType): boolean {
+  return typeof type === 'string' && MINMAX_TYPES.has(type);
+}
+
+/** The `stats` text of an add. Aggregates are keyed by column name; a column without min or max gets none. */
+export function printStats(rows: bigint, fields: readonly StructField[], aggregates: Readonly<Record<string, ColumnAggregate>>): string {
+  const minValues: Record<string, unknown> = {};
+  const maxValues: Record<string, unknown> = {};
+  const nullCount: Record<string, unknown> = {};
+  for (const { name, type } of fields) {
+    const aggregate = aggregates[name];
+    if (!aggregate) continue;
+    nullCount[name] = aggregate.nulls;
+    const min = printBound(aggregate.min, type, 'min');
+    const max = printBound(aggregate.max, type, 'max');
+    if (min !== null) minValues[name] = min;
+    if (max !== null) maxValues[name] = max;
+  }
+  return printJson({ numRecords: rows, minValues, maxValues, nullCount, tightBounds: true });
+}
+
+/** Null where the file has none, or where they are not what the protocol says. */
+export function parseStats(stats: string | null | undefined): FileStats | null {
+  if (!stats) return null;
+  const parsed = parseJson(stats) as Partial<FileStats> | null;
+  if (typeof parsed !== 'object' || parsed === null || parsed.numRecords === undefined) return null;
+  return {
+    numRecords: BigInt(parsed.numRecords),
+    minValues: parsed.minValues ?? {},
+    maxValues: parsed.maxValues ?? {},
+    nullCount: parsed.nullCount ?? {},
+  };
+}
+
+function leafCount(type: DataType): number {
+  if (typeof type === 'string') return 1;
+  if (type.type === 'struct') return type.fields.reduce((sum, field) => sum + leafCount(field.type), 0);
+  return 1;
+}
+
+function printBound(value: ColumnAggregate['min'], type: DataType, side: 'min' | 'max'): unknown {
+  if (value === null || !hasMinMax(type)) return null;
+  switch (type) {
+    case 'string': return side === 'min' ? truncateMin(value as string) : truncateMax(value as string);
+    case 'timestamp': return printTimestampUs(value as bigint);
+    case 'timestamp_ntz': return printTimestampUs(value as bigint).slice(0, -1);
+    case 'date': return new Date(Number(value) * 86_400_000).toISOString().slice(0, 10);
+    // JSON has no NaN and no infinity, and prints -0 as 0: equal in every comparison.
+    case 'double': case 'float': return Number.isFinite(value as number) ? value : null;
+    default: return value;
+  }
+}
+
+/** A prefix never lies above the value. */
+export function truncateMin(text: string): string {
+  return text.length <= STRING_PREFIX_MAX ? text : Array.from(text.slice(0, 2 * STRING_PREFIX_MAX)).slice(0, STRING_PREFIX_MAX).join('');
+}
+
+/**
+ * A prefix plus a tie-breaker that sorts after every continuation: U+007F where the cut character lies below it, else U+10FFFF;
+ * null where no short upper bound exists. Order is by code point.
+ */
+export function truncateMax(text: string): string | null {
+  if (text.length <= STRING_PREFIX_MAX) return text;
+  const points = Array.from(text.slice(0, 4 * STRING_GIVE_UP));
+  for (let cut = STRING_PREFIX_MAX; cut <= STRING_GIVE_UP; cut++) {
+    if (points.length <= cut) return points.length < 4 * STRING_GIVE_UP && points.join('') === text ? text : null;
+    const next = points[cut]!.codePointAt(0)!;
+    if (next === MAX_CODE_POINT) continue;
+    return points.slice(0, cut).join('') + String.fromCodePoint(next < 0x7f ? 0x7f : MAX_CODE_POINT);
+  }
+  return null;
+}

@@ -1,0 +1,109 @@
+import type { Clock } from '../clock.ts';
+import { TableError } from '../errors.ts';
+import type { Action, MetaData, Protocol } from './actions.ts';
+import { checkpointDue, writeCheckpoint } from './checkpoint.ts';
+import { commit, createTable } from './commit.ts';
+import type { CommitOutcome, Transaction } from './commit.ts';
+import { loadSnapshot, loadSnapshotAt, readCommits, refreshSnapshot } from './log-reader.ts';
+import type { LogSource } from './log-reader.ts';
+import type { StructType } from './schema.ts';
+import type { Snapshot } from './snapshot.ts';
+
+/** What a new table is made of. */
+export interface TableDefinition {
+  readonly name: string;
+  readonly description: string;
+  readonly schema: StructType;
+  readonly partitionColumns: readonly string[];
+  readonly configuration: Readonly<Record<string, string>>;
+}
+
+/** Tables of ours use no 3/7 feature: every engine reads and co-writes them. */
+const PROTOCOL: Protocol = { minReaderVersion: 1, minWriterVersion: 2 };
+
+/** One Delta table: its log, and the newest snapshot this process has seen. */
+export class DeltaTable {
+  readonly source: LogSource;
+  readonly #clock: Clock;
+  #snapshot: Snapshot;
+
+  private constructor(source: LogSource, snapshot: Snapshot, clock: Clock) {
+    this.source = source;
+    this.#snapshot = snapshot;
+    this.#clock = clock;
+  }
+
+  /** Null where there is no table. */
+  static async open(source: LogSource, clock: Clock): Promise<DeltaTable | null> {
+    const snapshot = await loadSnapshot(source);
+    return snapshot === null ? null : new DeltaTable(source, snapshot, clock);
+  }
+
+  /** Opens the table, creating it first where it is missing. Safe to call from many workers at once. */
+  static async ensure(source: LogSource, definition: TableDefinition, clock: Clock): Promise<DeltaTable> {
+    const existing = await DeltaTable.open(source, clock);
+    if (existing) return existing;
+    await createTable(source, [{ protocol: PROTOCOL }, { metaData: newMetaData(definition, clock) }], clock);
+    const table = await DeltaTable.open(source, clock);
+    if (table) return table;
+    throw new TableError('delta/not-created', `created ${source.table} but then found no log there; check that LAKE_URL names one place for all workers`);
+  }
+
+  /** As of the last refresh or commit; no request. */
+  get snapshot(): Snapshot {
+    return this.#snapshot;
+  }
+
+  get id(): string {
+    return this.#snapshot.metaData.id;
+  }
+
+  /** Reads what others have committed since. */
+  async refresh(): Promise<Snapshot> {
+    this.#snapshot = await refreshSnapshot(this.source, this.#snapshot);
+    return this.#snapshot;
+  }
+
+  /** An older version; TableError `delta/no-such-version`. */
+  async at(version: bigint): Promise<Snapshot> {
+    if (version === this.#snapshot.version) return this.#snapshot;
+    const snapshot = await loadSnapshotAt(this.source, version);
+    if (snapshot) return snapshot;
+    throw new TableError('delta/no-such-version', `${this.source.table} has no version ${version}`);
+  }
+
+  /** Commits on the snapshot the caller planned with. The newest snapshot is kept either way. */
+  async commit(base: Snapshot, transaction: Transaction): Promise<CommitOutcome> {
+    const outcome = await commit(this.source, base, transaction, this.#clock);
+    this.#snapshot = outcome.snapshot;
+    return outcome;
+  }
+
+  /** The actions of versions `from` to `to`. */
+  versions(from: bigint, to: bigint): AsyncIterable<{ version: bigint; actions: Action[] }> {
+    return readCommits(this.source, from, to);
+  }
+
+  async checkpointIfDue(interval: bigint): Promise<boolean> {
+    if (!checkpointDue(this.#snapshot, interval)) return false;
+    await this.checkpoint();
+    return true;
+  }
+
+  async checkpoint(): Promise<void> {
+    this.#snapshot = await writeCheckpoint(this.source, this.#snapshot, this.#clock);
+  }
+}
+
+function newMetaData(definition: TableDefinition, clock: Clock): MetaData {
+  return {
+    id: clock.uuid(),
+    name: definition.name,
+    description: definition.description,
+    format: { provider: 'parquet', options: {} },
+    schemaString: JSON.stringify(definition.schema),
+    partitionColumns: definition.partitionColumns,
+    configuration: definition.configuration,
+    createdTime: clock.nowMs(),
+  };
+}
