@@ -34,7 +34,7 @@ export interface TopicDefinition {
 
 /**
  * - `id`: a string without lone surrogate or NUL, at most 1,024 UTF-8 bytes, not trimmed; or a JSON integer taken as its source text.
- * - `string`: any JSON string (with `allowed`: exactly one of them, else `unknown_<name>`).
+ * - `string`: a JSON string without lone surrogates, which UTF-8 cannot hold (with `allowed`: exactly one of them, else `unknown_<name>`).
  * - `timestamp`: semantics.md section 4, point 7. `double`: point 9. `long`: an integer (number or text) within int64. `boolean`.
  */
 export type ColumnType = 'id' | 'string' | 'timestamp' | 'double' | 'long' | 'boolean';

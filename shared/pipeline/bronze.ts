@@ -1,0 +1,136 @@
+import { isUtf8 } from 'node:buffer';
+import type { Clock } from '../clock.ts';
+import type { LoadColumn } from '../columnar/duckdb.ts';
+import { progressOf } from '../delta/snapshot.ts';
+import type { Snapshot } from '../delta/snapshot.ts';
+import { assert } from '../errors.ts';
+import type { KafkaRecord } from '../sources/record.ts';
+import { lanesOf, planLane } from './bronze-plan.ts';
+import type { BatchLane, LanePlan } from './bronze-plan.ts';
+import type { Pipeline, TopicDefinition } from './definition.ts';
+import { checkGeneration } from './generation.ts';
+import type { Lake } from './lake.ts';
+import { recordGaps } from './offset-gaps.ts';
+import type { WriteObserver } from './observer.ts';
+import { untilSettled } from './stage.ts';
+import type { StageOutcome } from './stage.ts';
+import { BRONZE } from './tables.ts';
+
+/** What Bronze asks of the broker (`sources/kafka-broker.ts` fits it). Failures are TransientErrors. */
+export interface Broker {
+  /** The topic's id; 'none' only where the broker's Metadata has no ids. */
+  topicId(topic: string): Promise<string>;
+  offsets(topic: string): Promise<readonly { readonly partition: number; readonly earliest: bigint; readonly latest: bigint }[]>;
+  offsetForTime(topic: string, timestampMs: number): Promise<ReadonlyMap<number, bigint>>;
+  committed(group: string, topic: string): Promise<ReadonlyMap<number, bigint>>;
+}
+
+export interface BronzeOptions {
+  readonly lake: Lake;
+  readonly pipeline: Pipeline;
+  readonly broker: Broker;
+  readonly consumerGroup: string;
+  readonly clock: Clock;
+  readonly checkpointInterval: bigint;
+  readonly observe: WriteObserver;
+}
+
+/** Lands each delivered offset as exactly one raw row; progress is in the commit that carries the rows (semantics.md, section 3). */
+export async function ingest(records: readonly KafkaRecord[], options: BronzeOptions): Promise<StageOutcome> {
+  if (records.length === 0) return { kind: 'nothing-to-do' };
+  const lanes = lanesOf(records, await incarnationsOf(records, options.broker));
+  const table = await options.lake.table(BRONZE);
+  const outcome = await untilSettled(`ingest of ${records.length} records`, async () => {
+    const snapshot = await checkGeneration(table.delta, options.lake.definition(BRONZE));
+    if (await fixStarts(lanes, snapshot, options)) return null;
+    const plans = lanes.map((lane) => planLane(lane, progressOf(snapshot, lane.appId)!)).filter((plan) => plan !== null);
+    if (plans.length === 0) return { kind: 'nothing-to-do' } as const;
+    await recordGaps(plans.flatMap((plan) => plan.gaps), options.lake, options.clock);
+    return commitRows(plans, snapshot, options);
+  });
+  await table.delta.checkpointIfDue(options.checkpointInterval);
+  return outcome;
+}
+
+async function incarnationsOf(records: readonly KafkaRecord[], broker: Broker): Promise<Map<string, string>> {
+  const topics = [...new Set(records.map(({ topic }) => topic))];
+  return new Map(await Promise.all(topics.map(async (topic) => [topic, await broker.topicId(topic)] as const)));
+}
+
+/** Fixes, once, where each new partition starts: a txn-only commit with version = start − 1. True: planned anew is needed. */
+async function fixStarts(lanes: readonly BatchLane[], snapshot: Snapshot, options: BronzeOptions): Promise<boolean> {
+  const fresh = lanes.filter(({ appId }) => progressOf(snapshot, appId) === null);
+  if (fresh.length === 0) return false;
+  const lastUpdated = options.clock.nowMs();
+  const actions = await Promise.all(fresh.map(async (lane) =>
+    ({ txn: { appId: lane.appId, version: (await startOf(lane, snapshot, options)) - 1n, lastUpdated } })));
+  const { delta } = await options.lake.table(BRONZE);
+  await delta.commit(snapshot, { operation: 'STREAMING START', actions, reads: 'nothing' });
+  return true;
+}
+
+async function startOf(lane: BatchLane, snapshot: Snapshot, { broker, pipeline, consumerGroup }: BronzeOptions): Promise<bigint> {
+  const { topic, partition } = lane;
+  const definition: TopicDefinition | undefined = pipeline.topics.find(({ name }) => name === topic);
+  const first = lane.records.reduce((least, { offset }) => (offset < least ? offset : least), lane.records[0]!.offset);
+  const later = [...snapshot.txns.keys()].some((appId) => appId.startsWith(`bronze/${topic}/`) && !appId.startsWith(`bronze/${topic}/${lane.incarnation}/`));
+  const start = later ? 'earliest' : (definition?.start ?? 'earliest');
+  if (start === 'latest') return (await broker.committed(consumerGroup, topic)).get(partition) ?? first;
+  if (typeof start === 'object') {
+    const byTime = (await broker.offsetForTime(topic, start.timestampMs)).get(partition);
+    if (byTime !== undefined) return byTime < first ? byTime : first;
+  }
+  const earliest = (await broker.offsets(topic)).find((offsets) => offsets.partition === partition)?.earliest;
+  assert(earliest !== undefined, `the broker delivered a record of partition ${partition} but does not list that partition`);
+  // Retention may have passed the batch while it waited: what was delivered counts.
+  return earliest < first ? earliest : first;
+}
+
+async function commitRows(plans: readonly LanePlan[], snapshot: Snapshot, options: BronzeOptions): Promise<StageOutcome | null> {
+  const table = await options.lake.table(BRONZE);
+  const nowMs = options.clock.nowMs();
+  const rows = plans.reduce((sum, { records }) => sum + records.length, 0);
+  const done = options.observe('bronze_write');
+  const adds = await options.lake.engine.session(async (session) => {
+    await session.load('batch', bronzeColumns(plans, options.pipeline, nowMs));
+    return table.write(session, 'batch');
+  });
+  const txns = plans.map(({ appId, lastOffset }) => ({ txn: { appId, version: lastOffset, lastUpdated: nowMs } }));
+  const outcome = await table.delta.commit(snapshot, {
+    operation: 'STREAMING UPDATE',
+    operationParameters: { outputMode: '"Append"' },
+    operationMetrics: { numOutputRows: String(rows), numAddedFiles: String(adds.length) },
+    actions: [...txns, ...adds.map((add) => ({ add }))],
+    reads: 'nothing',
+  });
+  // A rival's rows of the same partitions: plan again, only the uncovered rows go to a new file. The old one is an orphan for VACUUM.
+  if (outcome.kind === 'clash') return null;
+  done({ rows, adds });
+  return { kind: 'committed', rows, version: outcome.snapshot.version, more: false };
+}
+
+function bronzeColumns(plans: readonly LanePlan[], pipeline: Pipeline, nowMs: number): LoadColumn[] {
+  const records = plans.flatMap((plan) => plan.records);
+  const column = <T>(pick: (record: KafkaRecord) => T): T[] => records.map(pick);
+  const asText = new Map(pipeline.topics.map(({ name, payload }) => [name, payload === 'text']));
+  const isText = (record: KafkaRecord) => record.value !== null && record.value.length > 0 && (asText.get(record.topic) ?? true) && isUtf8(record.value);
+  const nonEmpty = (bytes: Uint8Array | null) => (bytes === null || bytes.length === 0 ? null : bytes);
+  const textual = column(isText);
+  const keyTextual = column((record) => record.key !== null && isUtf8(record.key));
+  const ingestedUs = BigInt(nowMs) * 1000n;
+  return [
+    { name: 'topic', kind: 'text', values: column((record) => record.topic) },
+    { name: 'incarnation', kind: 'text', values: plans.flatMap((plan) => plan.records.map(() => plan.incarnation)) },
+    { name: 'partition', kind: 'integer', values: column((record) => record.partition) },
+    { name: 'offset', kind: 'long', values: column((record) => record.offset) },
+    { name: 'kafka_timestamp', kind: 'timestamp', values: column((record) => (record.timestampMs < 0 ? null : BigInt(record.timestampMs) * 1000n)) },
+    { name: 'timestamp_type', kind: 'text', values: column((record) => record.timestampType) },
+    { name: 'key', kind: 'utf8', values: records.map((record, i) => (keyTextual[i] ? record.key : null)) },
+    { name: 'key_bytes', kind: 'blob', values: records.map((record, i) => (keyTextual[i] ? null : record.key)) },
+    { name: 'value', kind: 'utf8', values: records.map((record, i) => (textual[i] ? record.value : null)) },
+    { name: 'value_bytes', kind: 'blob', values: records.map((record, i) => (textual[i] ? null : nonEmpty(record.value))) },
+    { name: 'headers', kind: 'headers', values: column((record) => (record.headers.length === 0 ? null : record.headers)) },
+    { name: 'ingested_at', kind: 'timestamp', values: column(() => ingestedUs) },
+    { name: 'ingest_date', kind: 'date', values: column(() => Math.floor(nowMs / 86_400_000)) },
+  ];
+}

@@ -1,0 +1,52 @@
+import type { Action } from '../delta/actions.ts';
+import type { Snapshot } from '../delta/snapshot.ts';
+import { progressOf } from '../delta/snapshot.ts';
+import type { Lane } from './bronze-plan.ts';
+
+/** Running totals of refine, kept as txns in its own commits (semantics.md, section 8). */
+export const TERMS = ['bronze', 'silver', 'duplicate', 'superseded', 'quarantine'] as const;
+export type Term = (typeof TERMS)[number];
+
+export type TermCounts = Readonly<Record<Term, bigint>>;
+
+export function countAppId(term: Term, { topic, incarnation, partition }: Lane): string {
+  return `count/${term}/${topic}/${incarnation}/${partition}`;
+}
+
+export function parseCountAppId(appId: string): { term: Term; lane: Lane } | null {
+  const match = /^count\/([a-z]+)\/([^/]+)\/([^/]+)\/(\d+)$/.exec(appId);
+  const term = TERMS.find((name) => name === match?.[1]);
+  return match && term ? { term, lane: { topic: match[2]!, incarnation: match[3]!, partition: Number(match[4]) } } : null;
+}
+
+/** What a slice adds to the totals, by topic, incarnation and partition. */
+export class Tally {
+  readonly #lanes = new Map<string, { lane: Lane; counts: Record<Term, number> }>();
+
+  add(term: Term, lane: Lane, count = 1): void {
+    const key = `${lane.partition}/${lane.topic}/${lane.incarnation}`;
+    let entry = this.#lanes.get(key);
+    if (!entry) {
+      const { topic, incarnation, partition } = lane;
+      entry = { lane: { topic, incarnation, partition }, counts: { bronze: 0, silver: 0, duplicate: 0, superseded: 0, quarantine: 0 } };
+      this.#lanes.set(key, entry);
+    }
+    entry.counts[term] += count;
+  }
+
+  total(term: Term): number {
+    return [...this.#lanes.values()].reduce((sum, { counts }) => sum + counts[term], 0);
+  }
+
+  merge(other: Tally): void {
+    for (const { lane, counts } of other.#lanes.values()) for (const term of TERMS) if (counts[term] !== 0) this.add(term, lane, counts[term]);
+  }
+
+  /** The new totals of every touched lane; all terms, so that an absent one always means an unknown one. */
+  txns(snapshot: Snapshot, nowMs: number): Action[] {
+    return [...this.#lanes.values()].flatMap(({ lane, counts }) => TERMS.map((term) => {
+      const appId = countAppId(term, lane);
+      return { txn: { appId, version: (progressOf(snapshot, appId) ?? 0n) + BigInt(counts[term]), lastUpdated: nowMs } };
+    }));
+  }
+}

@@ -1,0 +1,94 @@
+import type { Clock } from '../clock.ts';
+import { literal } from '../columnar/duckdb.ts';
+import { progressOf } from '../delta/snapshot.ts';
+import { TableError } from '../errors.ts';
+import { Tally } from './counts.ts';
+import type { Pipeline } from './definition.ts';
+import { checkGeneration } from './generation.ts';
+import type { Lake } from './lake.ts';
+import type { WriteObserver } from './observer.ts';
+import { replaceQuarantine } from './quarantine.ts';
+import { RefineBatch } from './refine-batch.ts';
+import { mergeIntoSilver } from './silver.ts';
+import { nextSlice } from './slice.ts';
+import type { Slice } from './slice.ts';
+import { checkSourceUnchanged, stageAppId, untilSettled } from './stage.ts';
+import type { StageOutcome } from './stage.ts';
+import { BRONZE, QUARANTINE, SILVER } from './tables.ts';
+import type { Judge } from './verdict.ts';
+
+export const REFINE = 'refine';
+
+export interface RefineOptions {
+  readonly lake: Lake;
+  readonly pipeline: Pipeline;
+  readonly judge: Judge;
+  readonly lateAfterMs: number;
+  readonly sliceRows: number;
+  readonly checkpointInterval: bigint;
+  readonly clock: Clock;
+  readonly observe: WriteObserver;
+}
+
+/**
+ * One slice of Bronze into quarantine, then Silver (semantics.md, section 6). Restartable anywhere: Silver's txn says what is done,
+ * and what quarantine holds above it is replaced by the slice that covers it.
+ */
+export async function refine(options: RefineOptions): Promise<StageOutcome> {
+  const { lake, checkpointInterval } = options;
+  const [bronze, silver, quarantine] = await Promise.all([lake.table(BRONZE), lake.table(SILVER), lake.table(QUARANTINE)]);
+  const outcome = await untilSettled<StageOutcome>('refine', async () => {
+    await Promise.all([bronze.delta.refresh(), silver.delta.refresh(), quarantine.delta.refresh()]);
+    const snapshot = await checkGeneration(silver.delta, lake.definition(SILVER));
+    await checkGeneration(quarantine.delta, lake.definition(QUARANTINE));
+    checkSourceUnchanged(REFINE, bronze.delta.id, snapshot.txns.keys());
+    const from = progressOf(snapshot, stageAppId(REFINE, bronze.delta.id)) ?? -1n;
+    const slice = await nextSlice(bronze.delta, { from, upTo: bronze.delta.snapshot.version, rowsMax: options.sliceRows });
+    if (slice === null) return { kind: 'nothing-to-do' };
+    refuseRemovals(slice);
+    const tally = new Tally();
+    const batch = await judgeSlice(slice, tally, options);
+    for (const { row } of batch.rejected) tally.add('quarantine', row);
+    await replaceQuarantine(slice, batch.rejected, options);
+    const version = await mergeIntoSilver({ slice, batch, tally, snapshot, sourceId: bronze.delta.id }, options);
+    return version === null ? null : { kind: 'committed', rows: tally.total('bronze'), version, more: slice.more };
+  });
+  await silver.delta.checkpointIfDue(checkpointInterval);
+  await quarantine.delta.checkpointIfDue(checkpointInterval);
+  return outcome;
+}
+
+/** Expiry does not flow downstream; a foreign removal may be a mistake that must not spread. */
+function refuseRemovals(slice: Slice): void {
+  const removing = slice.versions.find(({ removes, intent }) => removes.length > 0 && intent !== 'expire');
+  if (!removing) return;
+  throw new TableError('pipeline/foreign-removal', `Bronze version ${removing.version} removes ${removing.removes.length} files with data change; refine stops before it: restore Bronze, or allow the removal`);
+}
+
+async function judgeSlice(slice: Slice, tally: Tally, options: RefineOptions): Promise<RefineBatch> {
+  const batch = new RefineBatch(options.pipeline, options.judge);
+  const bronze = await options.lake.table(BRONZE);
+  const files = slice.versions.flatMap(({ version, adds }) => adds.map((add) => ({ version, add })));
+  if (files.length === 0) return batch;
+  await bronze.scan(bronze.delta.snapshot, files.map(({ add }) => add), (scan, localPath) => options.lake.engine.session(async (session) => {
+    const versions = files.map(({ version, add }) => `(${literal(localPath(add))}, ${version}::BIGINT)`).join(', ');
+    const sql = `SELECT topic, incarnation, "partition", "offset", epoch_us(kafka_timestamp), "value", value_bytes, epoch_us(ingested_at), v.version
+      FROM (${scan}) b JOIN (VALUES ${versions}) v(file, version) ON b._file = v.file`;
+    for await (const { rows, columns } of session.chunks(sql)) {
+      const [topic, incarnation, partition, offset, kafka, value, bytes, ingested, version] = columns as unknown as BronzeColumns;
+      for (let i = 0; i < rows; i++) {
+        const kafkaTimestampUs = kafka[i]!;
+        const row = {
+          topic: topic[i]!, incarnation: incarnation[i]!, partition: partition[i]!, offset: offset[i]!, kafkaTimestampUs,
+          kafkaTimestampMs: kafkaTimestampUs === null ? null : Number(kafkaTimestampUs / 1000n),
+          value: value[i]!, valueBytes: bytes[i]!, ingestedUs: ingested[i]!, bronzeVersion: version[i]!,
+        };
+        tally.add('bronze', row);
+        batch.add(row);
+      }
+    }
+  }));
+  return batch;
+}
+
+type BronzeColumns = [string[], string[], number[], bigint[], (bigint | null)[], (string | null)[], (Uint8Array | null)[], (bigint | null)[], bigint[]];

@@ -1,0 +1,54 @@
+import { ConflictError, TableError } from '../errors.ts';
+import type { AddFile } from '../delta/actions.ts';
+import { parseStats } from '../delta/stats.ts';
+
+/** What one run of a stage came to. `more`: there is work left; run again without waiting. */
+export type StageOutcome =
+  | { readonly kind: 'committed'; readonly rows: number; readonly version: bigint; readonly more: boolean }
+  | { readonly kind: 'nothing-to-do' }
+  | { readonly kind: 'paused' };
+
+const PLANS_MAX = 8;
+
+/**
+ * Plans and commits until a plan is not overtaken by another writer. `attempt` gives null when it clashed and must plan again.
+ * Failures: ConflictError after 8 plans.
+ */
+export async function untilSettled<T>(what: string, attempt: () => Promise<T | null>): Promise<T> {
+  for (let plan = 0; plan < PLANS_MAX; plan++) {
+    const result = await attempt();
+    if (result !== null) return result;
+  }
+  throw new ConflictError('pipeline/overtaken', `${what}: planned ${PLANS_MAX} times, each plan was overtaken by another writer; run again, and look for a second app on this lake if it repeats`);
+}
+
+/** `<stage>/<metaData.id of the source>`: where a stage keeps the source version it has consumed (semantics.md, section 6). */
+export function stageAppId(stage: string, sourceId: string): string {
+  return `${stage}/${sourceId}`;
+}
+
+/** One table's id under another id's progress would re-read everything: refused until somebody says so. */
+export function checkSourceUnchanged(stage: string, sourceId: string, appIds: Iterable<string>): void {
+  const others = [...appIds].filter((appId) => appId.startsWith(`${stage}/`) && appId !== stageAppId(stage, sourceId));
+  if (others.length === 0) return;
+  throw new TableError('pipeline/source-changed', `${stage} has progress for ${others.join(', ')} but its source is now ${sourceId}: the source table was replaced; run assay adopt once that is intended`);
+}
+
+export function rowsOf(adds: Iterable<AddFile>): bigint {
+  let rows = 0n;
+  for (const add of adds) rows += rowsOfFile(add);
+  return rows;
+}
+
+/** numRecords is written by every engine we know; a file without it cannot be counted without being read. */
+export function rowsOfFile(add: AddFile): bigint {
+  const stats = parseStats(add.stats);
+  if (stats) return stats.numRecords;
+  throw new TableError('delta/no-statistics', `${add.path} has no numRecords in its statistics; rewrite the file (OPTIMIZE) with an engine that writes them`);
+}
+
+export function bytesOf(adds: Iterable<AddFile>): number {
+  let bytes = 0;
+  for (const add of adds) bytes += add.size;
+  return bytes;
+}

@@ -1,0 +1,86 @@
+import { createHash } from 'node:crypto';
+import { array, field, struct } from '../delta/schema.ts';
+import type { DataType, StructField } from '../delta/schema.ts';
+import type { TableDefinition } from '../delta/table.ts';
+import type { ColumnKind } from '../columnar/duckdb.ts';
+import type { ColumnType, Pipeline } from './definition.ts';
+
+/** The tables of one pipeline as data (semantics.md, section 2). Column order is the order of statistics. */
+
+export const BRONZE = 'bronze_events';
+export const SILVER = 'silver_events';
+export const QUARANTINE = 'quarantine_events';
+export const GOLD = 'gold_anomaly_predictions';
+export const OFFSET_GAPS = 'offset_gaps';
+export const FEATURE_STATE = 'feature_state';
+export const MODEL_HISTORY = 'model_history';
+
+/** A record's place: unique in Bronze, and in quarantine. */
+export const SOURCE_COLUMNS = ['topic', 'incarnation', 'partition', 'offset'] as const;
+
+const DELTA_TYPE: Readonly<Record<ColumnType, string>> = {
+  id: 'string', string: 'string', timestamp: 'timestamp', double: 'double', long: 'long', boolean: 'boolean',
+};
+const LOAD_KIND: Readonly<Record<ColumnType, ColumnKind>> = {
+  id: 'text', string: 'text', timestamp: 'timestamp', double: 'double', long: 'long', boolean: 'boolean',
+};
+
+export function loadKind(type: ColumnType): ColumnKind {
+  return LOAD_KIND[type];
+}
+
+const source = (): StructField[] => [field('topic', 'string'), field('incarnation', 'string'), field('partition', 'integer'), field('offset', 'long')];
+
+function pipelineColumns(pipeline: Pipeline, names?: readonly string[]): StructField[] {
+  return pipeline.columns.filter(({ name }) => !names || names.includes(name)).map(({ name, type }) => field(name, DELTA_TYPE[type]));
+}
+
+/** The columns Gold takes over from Silver: key, partition columns, event time, features. */
+export function goldSourceColumns(pipeline: Pipeline): string[] {
+  const wanted = new Set([...pipeline.key, ...pipeline.partitionBy, pipeline.eventTime, ...pipeline.features]);
+  return pipeline.columns.map(({ name }) => name).filter((name) => wanted.has(name));
+}
+
+const HEADERS: DataType = array(struct(field('key', 'string'), field('value', 'binary')));
+
+export function pipelineTables(pipeline: Pipeline): TableDefinition[] {
+  const own = (name: string, description: string, fields: StructField[], partitionColumns: readonly string[] = []): TableDefinition => {
+    const schema = struct(...fields);
+    const hash = name === BRONZE ? hashOf(schema) : hashOf([schema, pipeline.rulesHash]);
+    return { name, description, schema, partitionColumns, configuration: { 'assay.generation': String(pipeline.generation), 'assay.hash': hash } };
+  };
+  return [
+    own(BRONZE, 'Every record as it came, once', [
+      ...source(), field('kafka_timestamp', 'timestamp'), field('timestamp_type', 'string'), field('key', 'string'), field('key_bytes', 'binary'),
+      field('value', 'string'), field('value_bytes', 'binary'), field('headers', HEADERS), field('ingested_at', 'timestamp'), field('ingest_date', 'date'),
+    ], ['ingest_date']),
+    own(SILVER, 'The best valid version of every key', [
+      ...pipelineColumns(pipeline), field('event_date', 'date'), field('is_late', 'boolean'), field('late_by_ms', 'long'), field('rescued', 'string'),
+      field('rule_flags', 'string'), ...source(), field('kafka_timestamp', 'timestamp'), field('bronze_version', 'long'), field('rules_hash', 'string'),
+      field('ingested_at', 'timestamp'), field('processed_at', 'timestamp'),
+    ], pipeline.partitionBy),
+    own(QUARANTINE, 'Records that break a rule, and which', [
+      ...source(), field('kafka_timestamp', 'timestamp'), field('value', 'string'), field('value_bytes', 'binary'), field('reason', 'string'),
+      field('detail', 'string'), field('bronze_version', 'long'), field('rules_hash', 'string'), field('quarantined_at', 'timestamp'), field('resolved_at', 'timestamp'),
+    ]),
+    own(GOLD, 'An anomaly score for every Silver row', [
+      ...pipelineColumns(pipeline, goldSourceColumns(pipeline)), field('anomaly_score', 'double'), field('anomaly_flag', 'integer'), field('reason', 'string'),
+      field('model_name', 'string'), field('model_version', 'long'), field('scored_at', 'timestamp'),
+    ], pipeline.partitionBy),
+    own(FEATURE_STATE, 'Running state of features, by Silver version', [
+      field('features_hash', 'string'), field('from_version', 'long'), field('silver_version', 'long'), field('event_type', 'string'), field('state', 'string'),
+    ]),
+    own(OFFSET_GAPS, 'Offsets that Bronze does not hold, and why', [
+      field('topic', 'string'), field('incarnation', 'string'), field('partition', 'integer'), field('first_offset', 'long'), field('last_offset', 'long'),
+      field('cause', 'string'), field('healed', 'boolean'), field('seen_at', 'timestamp'),
+    ]),
+    own(MODEL_HISTORY, 'Which model was in charge since when, and why', [
+      field('model_name', 'string'), field('version', 'long'), field('at', 'timestamp'), field('by', 'string'), field('why', 'string'),
+      field('data_version', 'long'), field('metrics', 'string'), field('aliases', 'string'),
+    ]),
+  ];
+}
+
+function hashOf(value: unknown): string {
+  return createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 16);
+}

@@ -1,0 +1,35 @@
+import { quote } from '../columnar/duckdb.ts';
+import { ModelError } from '../errors.ts';
+import type { Pipeline } from './definition.ts';
+import type { TableIo } from './table-io.ts';
+
+/** Silver's features, rows ordered by key: the order decides which rows a tree draws (semantics.md, section 5). */
+export interface TrainingData {
+  readonly columns: readonly Float64Array[];
+  readonly rows: number;
+  /** The Silver version they are of. */
+  readonly version: bigint;
+}
+
+const TRAINING_ROWS_MAX = 1_000_000;
+
+/** All rows, or, beyond a million, those whose key's hash falls into an even share. Absent values are NaN. */
+export async function readTrainingData(silver: TableIo, pipeline: Pipeline): Promise<TrainingData> {
+  const snapshot = await silver.delta.refresh();
+  const key = pipeline.key.map(quote).join(', ');
+  const features = pipeline.features.map((name) => `${quote(name)}::DOUBLE`).join(', ');
+  return silver.scan(snapshot, snapshot.files.values(), (scan) => silver.engine.session(async (session) => {
+    const [count] = await session.rows(`SELECT count(*) AS n FROM (${scan})`);
+    const total = Number(count!['n']);
+    if (total === 0) throw new ModelError('model/no-data', 'training: Silver has no rows yet; wait for the first refine');
+    const share = Math.ceil(total / TRAINING_ROWS_MAX);
+    const sample = share === 1 ? '' : `WHERE md5_number_lower(concat_ws('|', ${pipeline.key.map((name) => `${quote(name)}::VARCHAR`).join(', ')})) % ${share} = 0`;
+    const columns = pipeline.features.map(() => new Float64Array(total));
+    let rows = 0;
+    for await (const chunk of session.chunks(`SELECT ${features} FROM (${scan}) ${sample} ORDER BY ${key}`)) {
+      for (const [i, column] of columns.entries()) column.set((chunk.columns[i] as (number | null)[]).map((value) => value ?? Number.NaN), rows);
+      rows += chunk.rows;
+    }
+    return { columns: columns.map((column) => column.subarray(0, rows)), rows, version: snapshot.version };
+  }));
+}
