@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TableError } from '../../shared/errors.ts';
-import type { ObjectInfo, ObjectStore } from '../../shared/storage/object-store.ts';
+import type { ObjectStore } from '../../shared/storage/object-store.ts';
+import { collect } from '../support/collect.ts';
 
 export interface ObjectStoreContract {
   readonly name: string;
@@ -159,7 +160,7 @@ export function describeObjectStore({ name, open, reopen = (store) => store, man
       const store = await open();
       const before = Date.now();
       await store.put('t/x', text('12345'));
-      const [info] = await all(store, 't/');
+      const [info] = await collect(store.list('t/'));
       expect(info).toEqual(await store.head('t/x').then((head) => ({ ...head, key: 't/x' })));
       expect(info.size).toBe(5);
       // Azure's times are whole seconds; a directory's clock may tick coarsely.
@@ -216,14 +217,8 @@ export function describeObjectStore({ name, open, reopen = (store) => store, man
   });
 }
 
-async function all(store: ObjectStore, prefix: string): Promise<ObjectInfo[]> {
-  const found: ObjectInfo[] = [];
-  for await (const info of store.list(prefix)) found.push(info);
-  return found;
-}
-
 async function keys(store: ObjectStore, prefix: string): Promise<string[]> {
-  return (await all(store, prefix)).map((info) => info.key);
+  return (await collect(store.list(prefix))).map((info) => info.key);
 }
 
 function asText(body: Uint8Array | null): string | null {
