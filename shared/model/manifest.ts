@@ -61,7 +61,9 @@ export function openModel(manifestBytes: Uint8Array, onnx: Uint8Array): StoredMo
 
 /** UTF-8 JSON, two spaces, a final newline: `parseManifest` reads it back to an equal manifest. */
 export function printManifest(manifest: ModelManifest): Uint8Array {
-  const json = { ...manifest, dataVersion: manifest.dataVersion === null ? null : String(manifest.dataVersion) };
+  const { format, name, version, ...rest } = manifest;
+  // In this order, for the reader: what it is comes first.
+  const json = { format, name, version, ...rest, dataVersion: rest.dataVersion === null ? null : String(rest.dataVersion) };
   return new TextEncoder().encode(`${JSON.stringify(json, null, 2)}\n`);
 }
 
