@@ -43,8 +43,8 @@ export function suggestion(word: string, candidates: readonly string[]): string 
   const nearest = candidates
     .map((candidate) => ({ candidate, edits: editDistance(word.toLowerCase(), candidate.toLowerCase()) }))
     .toSorted((a, b) => a.edits - b.edits)[0];
-  if (nearest && nearest.edits <= 2 && nearest.edits < nearest.candidate.length) return ` (did you mean "${nearest.candidate}"?)`;
-  return candidates.length === 0 ? '' : ` (there is ${candidates.join(', ')})`;
+  if (nearest && nearest.edits <= 2 && nearest.edits < nearest.candidate.length) return ` (did you mean ${JSON.stringify(nearest.candidate)}?)`;
+  return candidates.length === 0 ? '' : ` (there is ${candidates.map((candidate) => JSON.stringify(candidate)).join(', ')})`;
 }
 
 /** Levenshtein, one row at a time. */
