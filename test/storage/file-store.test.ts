@@ -1,6 +1,9 @@
+import { spawn } from 'node:child_process';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { FileStore } from '../../shared/storage/file-store.ts';
 import { describeObjectStore } from '../contract/object-store.ts';
@@ -19,6 +22,25 @@ describeObjectStore({
   open: async () => new FileStore({ dir: fresh() }),
   reopen: (store) => new FileStore({ dir: store.url.slice('file:'.length) }),
   manyObjects: 5_100,
+});
+
+it('lets exactly one of four processes create each of 200 names', async () => {
+  const root = fresh();
+  const script = fileURLToPath(new URL('../support/file-store-racer.ts', import.meta.url));
+  const racers = ['a', 'b', 'c', 'd'].map((body) => {
+    const child = spawn(process.execPath, [script, root, body, '200'], { stdio: ['pipe', 'pipe', 'inherit'] });
+    return { body, child, lines: createInterface({ input: child.stdout })[Symbol.asyncIterator]() };
+  });
+  for (const { lines } of racers) expect((await lines.next()).value).toBe('ready');
+  for (const { child } of racers) child.stdin.write('go');
+  const winners = new Map<string, string[]>();
+  for (const { body, lines } of racers) {
+    for await (const name of { [Symbol.asyncIterator]: () => lines }) winners.set(name, [...(winners.get(name) ?? []), body]);
+  }
+  const store = new FileStore({ dir: root });
+  const stored = await Promise.all(Array.from({ length: 200 }, async (_, i) => Buffer.from((await store.get(`log/${i}`))!).toString()));
+  expect(stored).toEqual(Array.from({ length: 200 }, (_, i) => winners.get(String(i))!.join('').repeat(1_000)));
+  expect(await readdir(join(root, 'log'))).toHaveLength(200);
 });
 
 it('leaves nothing beside the objects', async () => {
