@@ -1,0 +1,50 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { parseConfig } from './config.ts';
+import type { Config } from './config.ts';
+import { ConfigError } from './errors.ts';
+import { checkHost, kafkaOptions, readHostSettings } from './host-check.ts';
+import type { Pipeline } from './pipeline/definition.ts';
+import { parsePipelineFile } from './pipeline/pipeline-file.ts';
+
+/** What functions/ needs to register its triggers. */
+export interface Registration {
+  readonly config: Config;
+  /** One ingest function each; empty where INGEST_SOURCE is none. */
+  readonly topics: readonly string[];
+  /** Longest wait before a failed batch is given back: the extension retries at once, and must poll within maxPollIntervalMs. */
+  readonly failureDelayMsMax: number;
+}
+
+const failureDelayMsMax = 30_000;
+
+/**
+ * Reads settings, host.json and the pipeline file of the app's folder. Synchronous, as registration is.
+ * Throws a ConfigError that names what is wrong. That must happen while the worker loads the app: it then has no functions. A check
+ * inside a handler would come too late, because a host that commits offsets after failures would skip the very batch it refused.
+ */
+export function readRegistration(env: Readonly<Record<string, string | undefined>>, appDir: string): Registration {
+  const config = parseConfig(env);
+  const hostJson = readText(path.join(appDir, 'host.json'), 'host.json');
+  checkHost(hostJson, env, config);
+  const { maxPollIntervalMs } = kafkaOptions(readHostSettings(hostJson, env));
+  const pipelineText = readText(path.resolve(appDir, config.pipelineFile), `PIPELINE_FILE ${config.pipelineFile}`);
+  const pipeline = parsePipelineFile(pipelineText, config.pipelineFile, config);
+  return { config, topics: topicsToRead(config, pipeline), failureDelayMsMax: Math.min(failureDelayMsMax, maxPollIntervalMs / 3) };
+}
+
+function topicsToRead(config: Config, pipeline: Pipeline): readonly string[] {
+  if (config.ingestSource === 'none') return [];
+  if (config.kafkaBrokers.length === 0) {
+    throw new ConfigError('config/settings', 'KAFKA_BROKERS is not set, so ingest has nothing to read from: set it to host:port, or INGEST_SOURCE to none.');
+  }
+  return config.kafkaTopics.length > 0 ? config.kafkaTopics : pipeline.topics.map((topic) => topic.name);
+}
+
+function readText(file: string, name: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new ConfigError('config/file', `${name} can't be read at ${file}: ${cause instanceof Error ? cause.message : String(cause)}.`, { cause });
+  }
+}
