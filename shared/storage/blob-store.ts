@@ -25,6 +25,8 @@ export interface BlobStoreOptions {
   readonly backoff?: Backoff;
   /** An attempt is given up when this long (at most twice as long) nothing arrives or leaves. */
   readonly stallMs?: number;
+  /** Objects a listing asks for at a time; 5,000 is Azure's most. */
+  readonly pageSize?: number;
   /** Told of every request that really goes out, retries and pages included. */
   readonly onRequest?: (kind: RequestKind) => void;
 }
@@ -67,8 +69,10 @@ export class BlobStore implements ObjectStore {
   async get(key: string): Promise<Uint8Array | null> {
     const blob = await this.#blob(key);
     return this.#attempts.valueOrNull({ operation: 'get', key }, async (attempt) => {
+      const body = await download(blob, attempt);
+      if (body === null) return null;
       const chunks: Buffer[] = [];
-      for await (const chunk of await download(blob, attempt)) chunks.push(chunk as Buffer);
+      for await (const chunk of body) chunks.push(chunk as Buffer);
       return chunks.length === 1 ? chunks[0] : Buffer.concat(chunks);
     });
   }
@@ -77,7 +81,7 @@ export class BlobStore implements ObjectStore {
     const blob = await this.#blob(key);
     return this.#attempts.valueOrNull({ operation: 'head', key }, async ({ signal }) => {
       const found = await blob.getProperties({ abortSignal: signal });
-      return { key, size: found.contentLength!, lastModifiedMs: found.lastModified!.getTime() };
+      return isFolder(found) ? null : { key, size: found.contentLength!, lastModifiedMs: found.lastModified!.getTime() };
     });
   }
 
@@ -115,10 +119,11 @@ export class BlobStore implements ObjectStore {
   async getFile(key: string, path: string): Promise<boolean> {
     const blob = await this.#blob(key);
     const written = await this.#attempts.valueOrNull({ operation: 'getFile', key }, async (attempt) => {
-      await pipeline(await download(blob, attempt), createWriteStream(path));
-      return true;
+      const body = await download(blob, attempt);
+      if (body !== null) await pipeline(body, createWriteStream(path));
+      return body !== null;
     });
-    return written !== null;
+    return written ?? false;
   }
 
   localPath(key: string): null {
@@ -127,15 +132,15 @@ export class BlobStore implements ObjectStore {
   }
 
   /**
-   * Collects every page before the first object is given: a hierarchical account lists folder by folder, which is another
-   * order, and names its folders as empty blobs marked `hdi_isfolder`.
+   * Collects every page before the first object is given: a hierarchical account lists folder by folder, which is another order.
    */
   async *list(prefix: string): AsyncGenerator<ObjectInfo> {
     const cut = this.#prefix === '' ? 0 : this.#prefix.length + 1;
     const found: ObjectInfo[] = [];
-    for await (const { name, metadata, properties } of this.#blobs(joinKey(this.#prefix, prefix))) {
-      if (metadata?.['hdi_isfolder'] === 'true') continue;
-      found.push({ key: name.slice(cut), size: properties.contentLength!, lastModifiedMs: properties.lastModified.getTime() });
+    for await (const blob of this.#blobs(joinKey(this.#prefix, prefix))) {
+      if (isFolder(blob)) continue;
+      const { contentLength, lastModified } = blob.properties;
+      found.push({ key: blob.name.slice(cut), size: contentLength!, lastModifiedMs: lastModified.getTime() });
     }
     yield* found.sort((a, b) => compareKeys(a.key, b.key));
   }
@@ -161,7 +166,7 @@ export class BlobStore implements ObjectStore {
     let continuationToken: string | undefined;
     do {
       const page = await this.#attempts.value({ operation: 'list', key: prefix }, async ({ signal }) => {
-        const pages = client.listBlobsFlat({ prefix, includeMetadata: true, abortSignal: signal }).byPage({ maxPageSize: PAGE_SIZE, ...(continuationToken && { continuationToken }) });
+        const pages = client.listBlobsFlat({ prefix, includeMetadata: true, abortSignal: signal }).byPage({ maxPageSize: this.#options.pageSize ?? PAGE_SIZE, ...(continuationToken && { continuationToken }) });
         const { value } = await pages.next();
         return value as { continuationToken?: string; segment: { blobItems: BlobItem[] } };
       });
@@ -171,10 +176,15 @@ export class BlobStore implements ObjectStore {
   }
 }
 
-/** The body as a stream that takes up a broken download where it stopped, bound to the etag of its start. */
-async function download(blob: ReturnType<ContainerClient['getBlockBlobClient']>, { signal, progress }: Attempt): Promise<NodeJS.ReadableStream> {
+/** The body as a stream that takes up a broken download where it stopped, bound to the etag of its start; `null` for a folder. */
+async function download(blob: ReturnType<ContainerClient['getBlockBlobClient']>, { signal, progress }: Attempt): Promise<NodeJS.ReadableStream | null> {
   const response = await blob.download(0, undefined, { abortSignal: signal, onProgress: progress, maxRetryRequests: 3 });
-  return response.readableStreamBody!;
+  return isFolder(response) ? null : response.readableStreamBody!;
+}
+
+/** A hierarchical account shows its folders to the Blob API as empty blobs with this mark. */
+function isFolder({ metadata }: { metadata?: Record<string, string> }): boolean {
+  return metadata?.['hdi_isfolder'] === 'true';
 }
 
 type Endpoint = { readonly account: string; readonly blobUrl: string } & ({ readonly credential: BlobCredential } | { readonly accountKey: string });
