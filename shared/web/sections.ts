@@ -30,7 +30,7 @@ export function anomalySection(state: Section<readonly AnomalyFacts[]>, values: 
   const text = { id: 'anomalies', title: 'Lowest scores', empty: ['Nothing is flagged.', 'The rows with the lowest scores will stand here.'] } as const;
   const [column, group] = values.kind === 'ready' ? [values.value.column, values.value.groupColumn] : ['value', 'group'];
   return section(text, state, (rows) => scrolling('Lowest scores', html`<table>
-<caption>The ${formatCount(rows.length)} flagged rows that stand out most, lowest score first.</caption>
+<caption>The ${formatCount(rows.length)} flagged rows with the lowest scores.</caption>
 <thead><tr><th scope="col">Key</th><th scope="col">${clip(group ?? 'group', 40)}</th><th scope="col">Event time</th><th scope="col" class="n">${clip(column, 40)}</th><th scope="col" class="n">Score</th><th scope="col">Why</th><th scope="col" class="n">Model</th></tr></thead>
 <tbody>${rows.map((row) => html`<tr><th scope="row" class="break"><bdi class="mono">${clip(row.key, 64)}</bdi></th><td class="break"><bdi>${clip(row.group ?? '', 40)}</bdi></td><td class="time">${row.atMs === null ? formatTime(null) : html`<time datetime="${isoTime(row.atMs)}">${formatTime(row.atMs)}</time>`}</td><td class="n">${formatValue(row.value)}</td><td class="n score">${formatScore(row.score)}</td><td class="wrap"><bdi>${clip(row.reason ?? '', 160)}</bdi></td><td class="n">${clip(row.modelVersion ?? '', 24)}</td></tr>
 `)}</tbody></table>`));

@@ -12,7 +12,7 @@ export const style = `
 *{box-sizing:border-box}
 body{margin:0;background:var(--paper);color:var(--ink);font:15px/1.5 "Avenir Next","Segoe UI Variable Text","Segoe UI",system-ui,-apple-system,Roboto,"Helvetica Neue",sans-serif;font-variant-numeric:tabular-nums;-webkit-text-size-adjust:100%}
 #page{max-width:1240px;margin:0 auto;padding:0 24px 48px}
-h1,h2,h3,p,dl,dd,ul,figure{margin:0}
+h1,h2,h3,p,dl,dd,ul,ol,figure{margin:0}
 code,.mono{font-family:ui-monospace,"Cascadia Code","SF Mono",Menlo,Consolas,"DejaVu Sans Mono",monospace;font-size:.86em}
 header{display:flex;flex-wrap:wrap;align-items:center;gap:6px 20px;padding:22px 0 18px}
 header .mark{display:flex;align-items:center;gap:11px;margin-right:auto}
@@ -59,7 +59,6 @@ dl.facts dd{text-align:right;overflow-wrap:anywhere}
 .leaves b{color:var(--ink);font-weight:600}
 .plot{display:block;overflow:visible}
 .tick{fill:var(--soft);font-size:11.5px}.tick.strong{fill:var(--ink);font-weight:650}
-.halo{paint-order:stroke;stroke:var(--sheet);stroke-width:4px;stroke-linejoin:round}
 .axis{stroke:var(--line)}.grid{stroke:var(--hair)}.cut{stroke:var(--ink);stroke-dasharray:2 3}
 .bar{fill:var(--point)}.bar.flag{fill:var(--bad)}
 .dot{fill:none;stroke:var(--point);stroke-width:3.2;stroke-linecap:round;stroke-opacity:.6;vector-effect:non-scaling-stroke}
@@ -73,7 +72,7 @@ dl.facts dd{text-align:right;overflow-wrap:anywhere}
 .scroll{overflow-x:auto;margin:0 -22px;padding:0 22px}
 .scroll:focus-visible{outline:2px solid var(--point);outline-offset:-2px}
 table{border-collapse:collapse;width:100%;font-size:.9rem}
-caption{text-align:left;color:var(--soft);font-size:.9rem;padding-bottom:8px}
+caption{text-align:left;max-width:calc(100vw - 64px);color:var(--soft);font-size:.9rem;padding-bottom:8px}
 th{font-weight:600;text-align:left;color:var(--soft);font-size:.82rem;white-space:nowrap}
 th,td{padding:6px 14px 6px 0;border-bottom:1px solid var(--hair);vertical-align:top}
 tbody tr:last-child>*{border-bottom:0}

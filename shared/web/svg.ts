@@ -36,23 +36,25 @@ ${bars}
 }
 
 const seriesHeight = 150;
+/** Percent of the width that the value labels take. */
+const gutter = 11;
 
 /** One series of values over time; all series of the page share both scales. Each point is a dot of a path: nine bytes, not fifty. */
 export function seriesPlot(series: SeriesFacts, index: number, axes: { time: Scale & { label: (ms: number) => string }; value: Scale }): Html {
   const { time, value } = axes;
   const y = (place: number) => 6 + (1 - place) * (seriesHeight - 12);
-  const dots = (flagged: boolean) => dotPath(series.points.filter((point) => point.flagged === flagged), (point) => [time.place(point.atMs) * 1000, y(value.place(point.value))]);
-  const grid = value.ticks.map((tick) => html`<line class="grid" x1="0" x2="100%" y1="${pixels(y(tick.at))}" y2="${pixels(y(tick.at))}"/>`);
-  // After the dots, on a halo: the labels lie inside the plot, so that it keeps its width on a telephone.
-  const labels = value.ticks.map((tick) => html`<text class="tick halo" x="0" y="${pixels(y(tick.at) + 4)}">${formatValue(tick.value)}</text>`);
-  const times = time.ticks.map((tick) => html`<text class="tick" x="${percent(tick.at * 100)}" y="${seriesHeight + 16}" text-anchor="${anchor(tick.at)}">${time.label(tick.value)}</text>`);
+  const across = (place: number) => gutter + place * (100 - gutter);
+  const dots = (flagged: boolean) => dotPath(series.points.filter((point) => point.flagged === flagged), (point) => [across(time.place(point.atMs)) * 10, y(value.place(point.value))]);
+  const grid = value.ticks.map((tick) => html`<line class="grid" x1="${gutter}%" x2="100%" y1="${pixels(y(tick.at))}" y2="${pixels(y(tick.at))}"/>
+<text class="tick" x="0" y="${pixels(y(tick.at) + 4)}">${formatValue(tick.value)}</text>`);
+  const times = time.ticks.map((tick) => html`<text class="tick" x="${percent(across(tick.at))}" y="${seriesHeight + 16}" text-anchor="${anchor(tick.at)}">${time.label(tick.value)}</text>`);
   return html`<svg class="plot" role="img" aria-labelledby="s${index}-t s${index}-d" width="100%" height="${seriesHeight + axisHeight}">
 <title id="s${index}-t">Values of ${series.name} over time</title>
 <desc id="s${index}-d">${formatCount(series.points.length)} of ${formatCount(series.rows)} rows drawn; ${formatCount(series.flagged)} rows are flagged.</desc>
 ${grid}
 <svg width="100%" height="${seriesHeight}" viewBox="0 0 1000 ${seriesHeight}" preserveAspectRatio="none" overflow="visible"><path class="dot" d="${dots(false)}"/><path class="dot flag" d="${dots(true)}"/></svg>
-<line class="axis" x1="0" x2="100%" y1="${seriesHeight}" y2="${seriesHeight}"/>
-${labels}${times}
+<line class="axis" x1="${gutter}%" x2="100%" y1="${seriesHeight}" y2="${seriesHeight}"/>
+${times}
 </svg>`;
 }
 
