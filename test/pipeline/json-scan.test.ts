@@ -78,6 +78,7 @@ describe('scanObject', () => {
     ['{"a":"\u0000"}', 'unexpected U+0000', 6],
     ['{"a":"\\x41"}', "unexpected 'x'", 7],
     ['{"a":"\\u00g0"}', "unexpected 'g'", 10],
+    ['{"a":"\\u006g"}', "unexpected 'g'", 11],
     ['{"a":"\\u00', 'the text ends too early', 10],
     ['{"a":"x', 'the text ends too early', 7],
     ['{"a":1\u00a0}', 'unexpected U+00A0', 6],

@@ -192,8 +192,8 @@ describe('details', () => {
   });
 
   test('are never longer than 200 characters nor half a character', () => {
-    for (const length of [78, 79, 5_000]) {
-      const { detail } = rejected(judge(text(event({ event_id: `"${'a'.repeat(length % 2)}${'😀'.repeat(length)}"`, event_type: `"${'😀'.repeat(length)}"` }))));
+    for (const before of ['', 'a']) for (const length of [30, 5_000]) {
+      const { detail } = rejected(judge(text(event({ event_type: `"${before}${'😀'.repeat(length)}"` }))));
       expect(detail.length).toBeLessThanOrEqual(200);
       expect(detail.isWellFormed()).toBe(true);
     }
