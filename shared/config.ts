@@ -109,6 +109,7 @@ const settings = {
   monitorSchedule: schedule('MONITOR_SCHEDULE', 'When freshness, balance and cost are written to the log tables.', { default: '10 */5 * * * *' }),
   trainRowsMin: integer('TRAIN_ROWS_MIN', [2, 10_000_000], 'Fewer Silver rows than this train no model.', { default: '1000', unit: 'rows' }),
   retrainAfterMs: integer('RETRAIN_AFTER_MS', [60_000, 31_536_000_000], 'A model older than this is trained anew, if Silver has grown.', { default: dayMs, unit: 'ms' }),
+  targetFreshnessS: integer('TARGET_FRESHNESS_S', [1, 86_400], 'A table whose newest rows are older than this while something waits counts as late.', { default: '60', unit: 's' }),
   checkpointInterval: integer('CHECKPOINT_INTERVAL', [1, 10_000], 'Versions from one Delta checkpoint to the next.', { default: '10', unit: 'versions' }),
   functionMemoryMb: integer('FUNCTION_MEMORY_MB', [512, 16_384], 'Memory of an instance, for the cost rows.', { default: '2048', unit: 'MB' }),
 } as const;
