@@ -45,6 +45,8 @@ async function bundle(options: EsbuildOptions & { outfile: string }, lazy: Set<s
     format: 'cjs',
     target: 'node20',
     external,
+    // The package's own form for bundlers; its default reads a .wasm file from beside itself.
+    alias: { '@platformatic/wasm-utils': '@platformatic/wasm-utils/bundled' },
     plugins: [splitLazyPackages(lazy)],
     sourcemap: 'linked',
     sourcesContent: false,

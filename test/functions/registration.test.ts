@@ -6,12 +6,14 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { buildFunctions } from '../../local/build.ts';
+import type { BuiltFile } from '../../local/build.ts';
 import { startHost } from '../../local/host/host.ts';
 import type { FunctionInfo } from '../../local/host/function-runner.ts';
 
 const root = path.join(path.dirname(fileURLToPath(import.meta.url)), '..', '..');
 let appDir: string;
 let entry: string;
+let built: readonly BuiltFile[];
 
 /** The files a deployment has, in a folder of their own. */
 beforeAll(async () => {
@@ -19,7 +21,7 @@ beforeAll(async () => {
   entry = path.join(appDir, 'dist', 'functions.cjs');
   for (const name of ['host.json', 'package.json', 'pipelines', 'models']) cpSync(path.join(root, name), path.join(appDir, name), { recursive: true });
   symlinkSync(path.join(root, 'node_modules'), path.join(appDir, 'node_modules'), 'dir');
-  await buildFunctions({ entry: path.join(root, 'functions', 'index.ts'), outfile: entry });
+  built = await buildFunctions({ entry: path.join(root, 'functions', 'index.ts'), outfile: entry });
 });
 
 const settings = { LAKE_URL: 'file:lake', KAFKA_BROKERS: 'broker:9092' };
@@ -48,6 +50,14 @@ describe('the built app', () => {
     });
     expect(functions[0].retry).toMatchObject({ retryStrategy: 'exponentialBackoff', maxRetryCount: -1 });
     expect(sharedObjects.filter((file) => /duckdb|onnxruntime|\.node$/.test(file))).toEqual([]);
+  });
+
+  it('has a file for each package that is imported on first use, and each loads from there', async () => {
+    const lazy = built.map(({ file }) => file).filter((file) => file !== 'functions.cjs');
+    expect(lazy).toEqual(expect.arrayContaining(['lazy-azure-storage-blob.cjs', 'lazy-azure-identity.cjs', 'lazy-platformatic-kafka.cjs']));
+    const script = `for (const file of ${JSON.stringify(lazy)}) process.stdout.write(file + ' ' + (Object.keys(require('./' + file)).length > 0) + '\\n')`;
+    const { stdout } = await promisify(execFile)(process.execPath, ['-e', script], { cwd: path.dirname(entry) });
+    expect(stdout.trim().split('\n')).toEqual(lazy.map((file) => `${file} true`));
   });
 
   it('follows the settings: one function a topic, credentials by name, schedules', async () => {
