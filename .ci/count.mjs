@@ -1,0 +1,33 @@
+// Adds up what .ci/run noted and prints "N passed, N failed" as its last line; exit code 0 only where nothing failed.
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const folder = process.argv[2];
+const read = (name) => readFileSync(join(folder, name), 'utf8').trim();
+let [passed, failed] = [0, 0];
+
+for (const step of ['install', 'unit', 'interop']) {
+  const [code, report] = [read(`${step}.code`), join(folder, `${step}.json`)];
+  let stepFailed = 0;
+  if (existsSync(report)) {
+    const { numPassedTests, numFailedTests, testResults } = JSON.parse(readFileSync(report, 'utf8'));
+    passed += numPassedTests;
+    // A file that can't even be loaded has no tests to count.
+    const broken = testResults.filter(({ status, assertionResults }) => status === 'failed' && !assertionResults.some((test) => test.status === 'failed'));
+    stepFailed = numFailedTests + broken.length;
+  }
+  // The build, the types, the lint, an unhandled error, or the time limit.
+  if (code !== '0' && stepFailed === 0) {
+    process.stdout.write(`${step} ended with exit code ${code}\n`);
+    stepFailed = 1;
+  }
+  failed += stepFailed;
+}
+
+const changed = read('changed');
+if (changed !== '') {
+  process.stdout.write(`git status is not clean after the runs; ignore or do not write:\n${changed}\n`);
+  failed += 1;
+}
+process.stdout.write(`${passed} passed, ${failed} failed\n`);
+process.exitCode = failed === 0 ? 0 : 1;
