@@ -13,7 +13,10 @@ export interface ErrorDetail {
   readonly cause?: unknown;
 }
 
+const BRAND = Symbol.for('assay.error');
+
 export abstract class AssayError extends Error {
+  readonly [BRAND] = true;
   abstract readonly retry: Retry;
   /** Stable, `area/what`, for example `storage/timeout`. Never match on the message. */
   readonly code: string;
@@ -25,6 +28,11 @@ export abstract class AssayError extends Error {
     this.code = code;
     this.facts = detail.facts ?? {};
   }
+}
+
+/** Also for a failure out of the built bundle, whose classes are other ones than those of the sources. */
+export function isAssayError(error: unknown): error is AssayError {
+  return typeof error === 'object' && error !== null && BRAND in error;
 }
 
 /** Trouble outside that passes: throttling, a timeout, a broker away. The host redelivers or the next tick tries again. */

@@ -1,6 +1,6 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { literal, quote } from './duckdb.ts';
+import { fileList, literal, quote } from './duckdb.ts';
 import type { Engine, Session } from './duckdb.ts';
 
 /**
@@ -22,7 +22,8 @@ const READ_ONLY_ACTIONS: Readonly<Record<string, string>> = {
   sidecar: `STRUCT(path VARCHAR, sizeInBytes BIGINT, modificationTime BIGINT, tags ${STRINGS})`,
 };
 
-const LINE_BYTES_MAX = 256 * 1024 * 1024;
+/** DuckDB sets aside several buffers of this size: as large as the longest line needs, and no larger. */
+const LINE_BYTES_MIN = 1024 * 1024;
 
 export class DuckCheckpointCodec {
   readonly #engine: Engine;
@@ -36,9 +37,12 @@ export class DuckCheckpointCodec {
   write(lines: Iterable<string>): Promise<Uint8Array> {
     return this.#inFolder(async (folder) => {
       const [source, target] = [join(folder, 'actions.ndjson'), join(folder, 'checkpoint.parquet')];
-      await writeFile(source, [...lines].map((line) => line + '\n').join(''));
+      const all = [...lines];
+      await writeFile(source, all.map((line) => line + '\n').join(''));
+      // A character is at most three bytes of UTF-8 (four for two of them).
+      const lineBytesMax = all.reduce((most, line) => Math.max(most, 3 * line.length + 1), LINE_BYTES_MIN);
       const columns = Object.entries(ACTIONS).map(([name, type]) => `${name}: ${literal(type)}`).join(', ');
-      const select = `SELECT * FROM read_json(${literal(source)}, format = 'newline_delimited', maximum_object_size = ${LINE_BYTES_MAX}, columns = {${columns}})`;
+      const select = `SELECT * FROM read_json(${fileList([source])}, format = 'newline_delimited', maximum_object_size = ${lineBytesMax}, columns = {${columns}})`;
       await this.#engine.session((session) => session.run(`COPY (${select}) TO ${literal(target)} (FORMAT parquet, COMPRESSION zstd)`));
       return readFile(target);
     });
@@ -49,7 +53,7 @@ export class DuckCheckpointCodec {
       const file = join(folder, 'checkpoint.parquet');
       await writeFile(file, bytes);
       return this.#engine.session(async (session) => {
-        const present = await columnsOf(session, `SELECT * FROM read_parquet(${literal(file)})`);
+        const present = await columnsOf(session, `SELECT * FROM read_parquet(${fileList([file])})`);
         const lines: string[] = [];
         for (const name of Object.keys({ ...ACTIONS, ...READ_ONLY_ACTIONS })) {
           if (present.has(name)) lines.push(...(await readAction(session, file, name)));
@@ -71,8 +75,8 @@ export class DuckCheckpointCodec {
 
 /** The fields this code knows, as far as the file has them; stats_parsed and other struct forms are left out. */
 async function readAction(session: Session, file: string, name: string): Promise<string[]> {
-  const from = `FROM read_parquet(${literal(file)}) WHERE ${quote(name)} IS NOT NULL`;
-  const known = knownFields((ACTIONS[name] ?? READ_ONLY_ACTIONS[name])!);
+  const from = `FROM read_parquet(${fileList([file])}) WHERE ${quote(name)} IS NOT NULL`;
+  const known = knownFields((ACTIONS[name] ?? READ_ONLY_ACTIONS[name]));
   const there = await columnsOf(session, `SELECT unnest(${quote(name)}) ${from}`);
   const fields = known.filter((field) => there.has(field)).map((field) => `${quote(field)} := ${quote(name)}.${quote(field)}`);
   const lines: string[] = [];
@@ -94,7 +98,7 @@ function knownFields(type: string): string[] {
     }
     depth += char === '(' ? 1 : char === ')' ? -1 : 0;
   }
-  return [...fields, word].map((text) => text.trim().split(' ')[0]!.replaceAll('"', ''));
+  return [...fields, word].map((text) => text.trim().split(' ')[0].replaceAll('"', ''));
 }
 
 async function columnsOf(session: Session, sql: string): Promise<Set<string>> {

@@ -28,10 +28,15 @@ export function laneAppId({ topic, incarnation, partition }: Lane): string {
   return `bronze/${topic}/${incarnation}/${partition}`;
 }
 
+/** Where start − 1 is kept for good; the progress moves on. */
+export function laneStartAppId({ topic, incarnation, partition }: Lane): string {
+  return `bronze-start/${topic}/${incarnation}/${partition}`;
+}
+
 /** Topic names have no slash; an incarnation neither. Null for an appId that is not Bronze's. */
 export function parseLaneAppId(appId: string): Lane | null {
   const match = /^bronze\/([^/]+)\/([^/]+)\/(\d+)$/.exec(appId);
-  return match ? { topic: match[1]!, incarnation: match[2]!, partition: Number(match[3]) } : null;
+  return match ? { topic: match[1], incarnation: match[2], partition: Number(match[3]) } : null;
 }
 
 export interface BatchLane extends Lane {
@@ -75,7 +80,7 @@ export function planLane(lane: BatchLane, progress: bigint): LanePlan | null {
 /** Kafka keeps the order inside a partition; a redelivered stretch inside one batch does not. */
 function inOffsetOrder(records: readonly KafkaRecord[]): readonly KafkaRecord[] {
   for (let i = 1; i < records.length; i++) {
-    if (records[i]!.offset < records[i - 1]!.offset) return [...records].sort((a, b) => (a.offset < b.offset ? -1 : a.offset > b.offset ? 1 : 0));
+    if (records[i].offset < records[i - 1].offset) return [...records].sort((a, b) => (a.offset < b.offset ? -1 : a.offset > b.offset ? 1 : 0));
   }
   return records;
 }

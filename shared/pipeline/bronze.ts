@@ -5,8 +5,9 @@ import { progressOf } from '../delta/snapshot.ts';
 import type { Snapshot } from '../delta/snapshot.ts';
 import { assert } from '../errors.ts';
 import type { KafkaRecord } from '../sources/record.ts';
-import { lanesOf, planLane } from './bronze-plan.ts';
+import { laneStartAppId, lanesOf, planLane } from './bronze-plan.ts';
 import type { BatchLane, LanePlan } from './bronze-plan.ts';
+import { countAppId } from './counts.ts';
 import type { Pipeline, TopicDefinition } from './definition.ts';
 import { checkGeneration } from './generation.ts';
 import type { Lake } from './lake.ts';
@@ -57,13 +58,20 @@ async function incarnationsOf(records: readonly KafkaRecord[], broker: Broker): 
   return new Map(await Promise.all(topics.map(async (topic) => [topic, await broker.topicId(topic)] as const)));
 }
 
-/** Fixes, once, where each new partition starts: a txn-only commit with version = start − 1. True: planned anew is needed. */
+/**
+ * Fixes, once, where each new partition starts: a txn-only commit with version = start − 1, kept a second time under its own name for
+ * the balance. True: a new plan is needed.
+ */
 async function fixStarts(lanes: readonly BatchLane[], snapshot: Snapshot, options: BronzeOptions): Promise<boolean> {
   const fresh = lanes.filter(({ appId }) => progressOf(snapshot, appId) === null);
   if (fresh.length === 0) return false;
   const lastUpdated = options.clock.nowMs();
-  const actions = await Promise.all(fresh.map(async (lane) =>
-    ({ txn: { appId: lane.appId, version: (await startOf(lane, snapshot, options)) - 1n, lastUpdated } })));
+  const starts = await Promise.all(fresh.map(async (lane) => ({ lane, version: (await startOf(lane, snapshot, options)) - 1n })));
+  const actions = starts.flatMap(({ lane, version }) => [
+    { txn: { appId: lane.appId, version, lastUpdated } },
+    { txn: { appId: laneStartAppId(lane), version, lastUpdated } },
+    { txn: { appId: countAppId('bronze', lane), version: 0n, lastUpdated } },
+  ]);
   const { delta } = await options.lake.table(BRONZE);
   await delta.commit(snapshot, { operation: 'STREAMING START', actions, reads: 'nothing' });
   return true;
@@ -72,7 +80,7 @@ async function fixStarts(lanes: readonly BatchLane[], snapshot: Snapshot, option
 async function startOf(lane: BatchLane, snapshot: Snapshot, { broker, pipeline, consumerGroup }: BronzeOptions): Promise<bigint> {
   const { topic, partition } = lane;
   const definition: TopicDefinition | undefined = pipeline.topics.find(({ name }) => name === topic);
-  const first = lane.records.reduce((least, { offset }) => (offset < least ? offset : least), lane.records[0]!.offset);
+  const first = lane.records.reduce((least, { offset }) => (offset < least ? offset : least), lane.records[0].offset);
   const later = [...snapshot.txns.keys()].some((appId) => appId.startsWith(`bronze/${topic}/`) && !appId.startsWith(`bronze/${topic}/${lane.incarnation}/`));
   const start = later ? 'earliest' : (definition?.start ?? 'earliest');
   if (start === 'latest') return (await broker.committed(consumerGroup, topic)).get(partition) ?? first;
@@ -95,7 +103,13 @@ async function commitRows(plans: readonly LanePlan[], snapshot: Snapshot, option
     await session.load('batch', bronzeColumns(plans, options.pipeline, nowMs));
     return table.write(session, 'batch');
   });
-  const txns = plans.map(({ appId, lastOffset }) => ({ txn: { appId, version: lastOffset, lastUpdated: nowMs } }));
+  const txns = plans.flatMap((plan) => {
+    const count = countAppId('bronze', plan);
+    return [
+      { txn: { appId: plan.appId, version: plan.lastOffset, lastUpdated: nowMs } },
+      { txn: { appId: count, version: (progressOf(snapshot, count) ?? 0n) + BigInt(plan.records.length), lastUpdated: nowMs } },
+    ];
+  });
   const outcome = await table.delta.commit(snapshot, {
     operation: 'STREAMING UPDATE',
     operationParameters: { outputMode: '"Append"' },

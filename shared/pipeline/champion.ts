@@ -139,7 +139,7 @@ export class Champions {
     const snapshot = await table.delta.refresh();
     if (snapshot.files.size === 0) return null;
     const rows = await table.scan(snapshot, snapshot.files.values(), (sql) => lake.engine.session((session) =>
-      session.rows(`SELECT version, at FROM (${sql}) WHERE model_name = ${literal(pipeline.model.name)} AND contains(aliases, 'champion') ORDER BY at DESC, version DESC LIMIT 1`)));
+      session.rows(`SELECT version, "at" FROM (${sql}) WHERE model_name = ${literal(pipeline.model.name)} AND contains(aliases, 'champion') ORDER BY "at" DESC, version DESC LIMIT 1`)));
     return rows[0] ?? null;
   }
 

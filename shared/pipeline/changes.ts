@@ -44,6 +44,6 @@ export async function loadChanges(session: Session, options: ChangeOptions): Pro
 async function refuseLostKeys(session: Session, { table, key, slice }: ChangeOptions): Promise<void> {
   const using = key.map(quote).join(', ');
   const [row] = await session.rows(`SELECT count(*) AS lost FROM (SELECT * FROM net WHERE net < 0) ANTI JOIN (SELECT * FROM net WHERE net > 0) USING (${using})`);
-  if (row!['lost'] === 0n) return;
-  throw new TableError('pipeline/foreign-removal', `${table.delta.source.table} versions ${slice.from + 1n} to ${slice.to} remove ${String(row!['lost'])} keys that do not come back; the stage stops before it: restore the table, or allow the removal`);
+  if (row['lost'] === 0n) return;
+  throw new TableError('pipeline/foreign-removal', `${table.delta.source.table} versions ${slice.from + 1n} to ${slice.to} remove ${String(row['lost'])} keys that do not come back; the stage stops before it: restore the table, or allow the removal`);
 }

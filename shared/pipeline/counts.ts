@@ -16,7 +16,7 @@ export function countAppId(term: Term, { topic, incarnation, partition }: Lane):
 export function parseCountAppId(appId: string): { term: Term; lane: Lane } | null {
   const match = /^count\/([a-z]+)\/([^/]+)\/([^/]+)\/(\d+)$/.exec(appId);
   const term = TERMS.find((name) => name === match?.[1]);
-  return match && term ? { term, lane: { topic: match[2]!, incarnation: match[3]!, partition: Number(match[4]) } } : null;
+  return match && term ? { term, lane: { topic: match[2], incarnation: match[3], partition: Number(match[4]) } } : null;
 }
 
 /** What a slice adds to the totals, by topic, incarnation and partition. */

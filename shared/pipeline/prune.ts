@@ -13,10 +13,10 @@ export async function pruneByKey(session: Session, snapshot: Snapshot, key: read
   if (comparable.length === 0) return files;
   const bounds = comparable.map((column, i) => `min(${quote(column)}) AS min${i}, max(${quote(column)}) AS max${i}`).join(', ');
   const [range] = await session.rows(`SELECT ${bounds} FROM ${relation}`);
-  if (comparable.some((_column, i) => range![`min${i}`] === null)) return [];
+  if (comparable.some((_column, i) => range[`min${i}`] === null)) return [];
   return files.filter((add) => {
     const stats = parseStats(add.stats);
-    return comparable.every((column, i) => mayOverlap([range![`min${i}`], range![`max${i}`]], [stats?.minValues[column], stats?.maxValues[column]]));
+    return comparable.every((column, i) => mayOverlap([range[`min${i}`], range[`max${i}`]], [stats?.minValues[column], stats?.maxValues[column]]));
   });
 }
 

@@ -64,7 +64,7 @@ export class RefineBatch {
 
   /** The key as one text; unambiguous also for several columns. */
   keyOf(values: readonly ColumnValue[]): string {
-    if (this.#keyColumns.length === 1) return String(values[this.#keyColumns[0]!]);
+    if (this.#keyColumns.length === 1) return String(values[this.#keyColumns[0]]);
     return JSON.stringify(this.#keyColumns.map((i) => String(values[i])));
   }
 }

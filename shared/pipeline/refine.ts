@@ -79,9 +79,9 @@ async function judgeSlice(slice: Slice, tally: Tally, options: RefineOptions): P
       for (let i = 0; i < rows; i++) {
         const kafkaTimestampUs = kafka[i]!;
         const row = {
-          topic: topic[i]!, incarnation: incarnation[i]!, partition: partition[i]!, offset: offset[i]!, kafkaTimestampUs,
+          topic: topic[i], incarnation: incarnation[i], partition: partition[i], offset: offset[i], kafkaTimestampUs,
           kafkaTimestampMs: kafkaTimestampUs === null ? null : Number(kafkaTimestampUs / 1000n),
-          value: value[i]!, valueBytes: bytes[i]!, ingestedUs: ingested[i]!, bronzeVersion: version[i]!,
+          value: value[i]!, valueBytes: bytes[i]!, ingestedUs: ingested[i]!, bronzeVersion: version[i],
         };
         tally.add('bronze', row);
         batch.add(row);

@@ -93,7 +93,7 @@ async function loadScores(session: Session, champion: Champion, { pipeline }: Sc
   const order = [pipeline.eventTime, ...pipeline.key].map(quote).join(', ');
   await session.run(`CREATE OR REPLACE TEMP TABLE ordered AS SELECT *, (row_number() OVER (ORDER BY ${order}) - 1)::INTEGER AS position FROM changed`);
   const [count] = await session.rows('SELECT count(*) AS n FROM ordered');
-  const rows = Number(count!['n']);
+  const rows = Number(count['n']);
   const features = pipeline.features.map(() => new Float64Array(rows));
   let filled = 0;
   const select = pipeline.features.map((name) => `${quote(name)}::DOUBLE`).join(', ');
@@ -113,7 +113,7 @@ async function scoreColumns({ manifest, scorer }: Champion, features: readonly F
     { name: 'position', kind: 'integer', values: Int32Array.from({ length: rows }, (_value, i) => i) },
     { name: 'anomaly_score', kind: 'double', values: decision },
     { name: 'anomaly_flag', kind: 'integer', values: label },
-    { name: 'reason', kind: 'text', values: Array.from(label, (flag, i) => (flag < 0 ? reasonFor(manifest, features.map((column) => column[i]!), flag) : null)) },
+    { name: 'reason', kind: 'text', values: Array.from(label, (flag, i) => (flag < 0 ? reasonFor(manifest, features.map((column) => column[i]), flag) : null)) },
     { name: 'model_name', kind: 'text', values: all(manifest.name) },
     { name: 'model_version', kind: 'long', values: all(BigInt(manifest.version)) },
     { name: 'scored_at', kind: 'timestamp', values: all(BigInt(nowMs) * 1000n) },

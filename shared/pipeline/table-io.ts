@@ -1,10 +1,12 @@
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
-import { literal, quote } from '../columnar/duckdb.ts';
+import { fileList, literal, quote } from '../columnar/duckdb.ts';
 import type { Engine, Row, Session } from '../columnar/duckdb.ts';
 import { sqlType } from '../columnar/sql-type.ts';
 import type { AddFile } from '../delta/actions.ts';
+import { deletedRows, vectorKey } from '../delta/deletion-vector.ts';
+import { objectKey } from '../delta/object-key.ts';
 import { printPartitionValue } from '../delta/partition-values.ts';
 import type { PartitionValue } from '../delta/partition-values.ts';
 import { fieldOf } from '../delta/schema.ts';
@@ -16,6 +18,8 @@ import type { DeltaTable } from '../delta/table.ts';
 import { TableError } from '../errors.ts';
 import type { LocalFiles } from '../storage/local-files.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
+import { scanGroups, scanSql } from './scan-sql.ts';
+import type { ScanGroup, ScannedFile } from './scan-sql.ts';
 
 export interface TableIoOptions {
   readonly delta: DeltaTable;
@@ -26,9 +30,6 @@ export interface TableIoOptions {
   readonly tempDir: string;
   readonly clock: Clock;
 }
-
-/** A file that an add or a remove of the log names. */
-export type ScannedFile = Pick<AddFile, 'path' | 'deletionVector'> & { readonly partitionValues?: AddFile['partitionValues'] | null };
 
 /** Rows of one Delta table, in and out: the log on one side, DuckDB on the other. */
 export class TableIo {
@@ -49,23 +50,63 @@ export class TableIo {
   }
 
   /**
-   * SQL that reads these files with the table's columns and `_file`, the path on this machine where `localPath` says a file is. The
-   * files stay there while `use` runs. Files with deletion vectors are refused by name until vectors are built.
+   * SQL that reads these files with the table's columns and `_file`, the path on this machine where `localPath` says a file is; rows
+   * that deletion vectors take away are left out. The files stay there while `use` runs.
    */
   async scan<T>(snapshot: Snapshot, files: Iterable<ScannedFile>, use: (sql: string, localPath: (file: ScannedFile) => string) => Promise<T>): Promise<T> {
-    const adds = [...files];
-    const withVector = adds.find((add) => add.deletionVector);
-    if (withVector) {
-      throw new TableError('delta/deletion-vector', `${this.delta.source.table}: ${withVector.path} has a deletion vector, which this reader lacks; run REORG TABLE … APPLY (PURGE) with Spark`);
-    }
-    const keys = adds.map((add) => objectKey(add.path));
-    const { paths, release } = await this.#localFiles.acquire(keys);
+    const scanned = [...files];
+    const { url } = this.#store;
+    const { paths, release } = await this.#localFiles.acquire(scanned.map((file) => objectKey(file.path, url)));
     try {
-      const local = (add: ScannedFile) => paths.get(objectKey(add.path))!;
-      return await use(scanSql(snapshot, adds, local), local);
+      const local = (file: ScannedFile) => paths.get(objectKey(file.path, url))!;
+      const groups = scanGroups(snapshot, scanned.map((file) => ({ file, path: local(file) })));
+      if (!groups.some(({ hasVectors }) => hasVectors)) return await use(scanSql(snapshot, groups, null), local);
+      const vectors = await this.#writeVectors(groups);
+      try {
+        return await use(scanSql(snapshot, groups, vectors), local);
+      } finally {
+        await rm(vectors, { force: true });
+      }
     } finally {
       release();
     }
+  }
+
+  /** A Parquet file on this machine with (group, file, position) of every row that a vector takes away. */
+  async #writeVectors(groups: readonly ScanGroup[]): Promise<string> {
+    const columns = { group: [] as number[], file: [] as string[], position: [] as bigint[] };
+    const kept = new Map<string, Uint8Array | null>();
+    for (const [i, { files }] of groups.entries()) {
+      for (const { file, path } of files) {
+        for (const position of await this.#deletedRows(file, kept)) {
+          columns.group.push(i);
+          columns.file.push(path);
+          columns.position.push(position);
+        }
+      }
+    }
+    await mkdir(this.#tempDir, { recursive: true });
+    const target = join(this.#tempDir, `vectors-${this.clock.uuid()}.parquet`);
+    await this.engine.session(async (session) => {
+      await session.load('vectors', [
+        { name: 'group', kind: 'integer', values: columns.group },
+        { name: 'file', kind: 'text', values: columns.file },
+        { name: 'position', kind: 'long', values: columns.position },
+      ]);
+      await session.run(`COPY (SELECT * FROM vectors) TO ${literal(target)} (FORMAT parquet)`);
+    });
+    return target;
+  }
+
+  /** One file of vectors serves many data files: `kept` holds what this scan has read. */
+  async #deletedRows({ path, deletionVector }: ScannedFile, kept: Map<string, Uint8Array | null>): Promise<BigInt64Array> {
+    if (!deletionVector) return new BigInt64Array();
+    const key = vectorKey(deletionVector, this.#store.url);
+    if (key === null) return deletedRows(deletionVector, null);
+    const bytes = kept.has(key) ? kept.get(key)! : await this.#store.get(key);
+    kept.set(key, bytes);
+    if (bytes !== null) return deletedRows(deletionVector, bytes);
+    throw new TableError('delta/missing-file', `${this.delta.source.table}: ${path} has its deletion vector in ${key}, which is not there. Was it vacuumed? Restore it, or restore the table to a version without it.`, { facts: { table: this.delta.source.table, key } });
   }
 
   /** Writes the relation's rows as new files, one a combination of partition values. They are invisible until a commit names them. */
@@ -105,42 +146,12 @@ export class TableIo {
   async #statsOf(session: Session, path: string): Promise<string | null> {
     const { schema, metaData } = this.delta.snapshot;
     const fields = indexedFields(schema, metaData.partitionColumns);
-    const [row] = await session.rows(`SELECT count(*) AS n${fields.map(aggregateSql).join('')} FROM read_parquet(${literal(path)})`);
-    const rows = row!['n'] as bigint;
+    const [row] = await session.rows(`SELECT count(*) AS n${fields.map(aggregateSql).join('')} FROM read_parquet(${fileList([path])})`);
+    const rows = row['n'] as bigint;
     if (rows === 0n) return null;
-    const aggregates = Object.fromEntries(fields.map((field, i) => [field.name, aggregateOf(row!, i, rows)]));
+    const aggregates = Object.fromEntries(fields.map((field, i) => [field.name, aggregateOf(row, i, rows)]));
     return printStats(rows, fields, aggregates);
   }
-}
-
-/** `add.path` is URI-encoded and relative (PROTOCOL.md, "Add File and Remove File"). */
-export function objectKey(path: string): string {
-  if (/^[a-z][a-z0-9+.-]*:/i.test(path) || path.startsWith('/')) {
-    throw new TableError('delta/absolute-path', `the log names a file outside the table: ${path}; shallow clones are not supported`);
-  }
-  return decodeURIComponent(path);
-}
-
-/** Groups by partition values, whose columns are not in the files; a typed empty relation gives columns that old files lack. */
-function scanSql(snapshot: Snapshot, adds: readonly ScannedFile[], local: (add: ScannedFile) => string): string {
-  const { schema, metaData } = snapshot;
-  const empty = `SELECT ${schema.fields.map((field) => `NULL::${sqlType(field.type)} AS ${quote(field.name)}`).join(', ')}, NULL::VARCHAR AS _file WHERE false`;
-  const groups = new Map<string, ScannedFile[]>();
-  for (const add of adds) {
-    const key = JSON.stringify(metaData.partitionColumns.map((column) => add.partitionValues?.[column] ?? null));
-    const group = groups.get(key);
-    if (group) group.push(add);
-    else groups.set(key, [add]);
-  }
-  const reads = [...groups.values()].map((group) => {
-    const constants = metaData.partitionColumns.map((column) => {
-      const value = group[0]!.partitionValues?.[column] ?? null;
-      return `${value === null || value === '' ? 'NULL' : literal(value)}::${sqlType(fieldOf(schema, column).type)} AS ${quote(column)}`;
-    });
-    const paths = group.map((add) => literal(local(add))).join(', ');
-    return `SELECT ${['*', ...constants].join(', ')} FROM read_parquet([${paths}], union_by_name = true, hive_partitioning = false, filename = '_file')`;
-  });
-  return [empty, ...reads].join(' UNION ALL BY NAME ');
 }
 
 async function distinctPartitions(session: Session, relation: string, columns: readonly string[]): Promise<Row[]> {

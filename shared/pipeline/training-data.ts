@@ -20,7 +20,7 @@ export async function readTrainingData(silver: TableIo, pipeline: Pipeline): Pro
   const features = pipeline.features.map((name) => `${quote(name)}::DOUBLE`).join(', ');
   return silver.scan(snapshot, snapshot.files.values(), (scan) => silver.engine.session(async (session) => {
     const [count] = await session.rows(`SELECT count(*) AS n FROM (${scan})`);
-    const total = Number(count!['n']);
+    const total = Number(count['n']);
     if (total === 0) throw new ModelError('model/no-data', 'training: Silver has no rows yet; wait for the first refine');
     const share = Math.ceil(total / TRAINING_ROWS_MAX);
     const sample = share === 1 ? '' : `WHERE md5_number_lower(concat_ws('|', ${pipeline.key.map((name) => `${quote(name)}::VARCHAR`).join(', ')})) % ${share} = 0`;

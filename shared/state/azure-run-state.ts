@@ -1,11 +1,12 @@
 import type { TableClient } from '@azure/data-tables';
+import type { TokenCredential } from '@azure/identity';
 import type { Clock } from '../clock.ts';
 import { systemClock } from '../clock.ts';
 import { ConfigError, TransientError } from '../errors.ts';
 import type { LeaseCell, NoteKind, StateCells } from './run-state.ts';
 import { CellRunState } from './run-state.ts';
 
-export type TableCredential = Extract<ConstructorParameters<typeof TableClient>[2], { getToken: unknown }>;
+export type TableCredential = TokenCredential;
 
 export interface AzureRunStateOptions {
   readonly access:

@@ -1,0 +1,67 @@
+import { parseArgs } from 'node:util';
+import { ConfigError, isAssayError } from '../shared/errors.ts';
+import { commonOptions } from './cli/command.ts';
+import type { Command, Flags } from './cli/command.ts';
+import { commands } from './cli/commands.ts';
+import { consoleOutput } from './cli/output.ts';
+
+/** `assay <command>`: finds the command by its longest name, parses its options, prints a failure as one message. */
+async function main(args: readonly string[]): Promise<number> {
+  const command = findCommand(args);
+  if (!command) {
+    const asked = args.length === 0 || args[0] === '--help' || args[0] === '-h' || args[0] === 'help';
+    if (!asked) process.stderr.write(`There is no command "${args.filter((arg) => !arg.startsWith('-')).slice(0, 2).join(' ')}".\n\n`);
+    (asked ? process.stdout : process.stderr).write(help());
+    return asked ? 0 : 2;
+  }
+  const rest = args.slice(command.name.split(' ').length);
+  const { values, positionals } = parse(command, rest);
+  if (values['help'] === true) {
+    process.stdout.write(`assay ${command.name} ${command.usage}\n\n${command.summary}\n`);
+    return 0;
+  }
+  return command.run({ positionals, flags: flagsOf(values), out: consoleOutput(values['json'] === true) });
+}
+
+function findCommand(args: readonly string[]): Command | undefined {
+  const typed = [args.slice(0, 2).join(' '), args[0] ?? ''];
+  return commands.find(({ name }) => name === typed[0]) ?? commands.find(({ name }) => name === typed[1]);
+}
+
+function parse(command: Command, args: readonly string[]): { values: Record<string, unknown>; positionals: string[] } {
+  try {
+    return parseArgs({ args: [...args], options: { ...commonOptions, ...command.options }, allowPositionals: true, strict: true });
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new ConfigError('cli/options', `assay ${command.name}: ${reason}\nUsage: assay ${command.name} ${command.usage}`, { cause });
+  }
+}
+
+function flagsOf(values: Readonly<Record<string, unknown>>): Flags {
+  const text = (name: string) => (typeof values[name] === 'string' ? values[name] : undefined);
+  return {
+    text,
+    has: (name) => values[name] === true,
+    integer: (name, fallback, min = 0) => {
+      const typed = text(name);
+      if (typed === undefined) return fallback;
+      const value = Number(typed);
+      if (/^\d+$/.test(typed) && Number.isSafeInteger(value) && value >= min) return value;
+      throw new ConfigError('cli/options', `--${name} is "${typed}"; give a whole number of at least ${min}`);
+    },
+  };
+}
+
+function help(): string {
+  const width = Math.max(...commands.map(({ name }) => name.length));
+  const lines = commands.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`);
+  return `Usage: assay <command> [options]\n\n${lines.join('\n')}\n\nEverywhere: --lake URL (file:DIR, az://…, abfss://…), --json, --help\n`;
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  if (!isAssayError(error)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,62 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Flags } from '../cli/command.ts';
+import { APP_DIR } from '../cli/local-lake.ts';
+import type { LakeAccess } from '../cli/local-lake.ts';
+import { homeOf } from '../cli/home.ts';
+import { buildFunctions } from '../build.ts';
+import { startHost } from '../host/host.ts';
+import type { HostLog, LocalHost } from '../host/host.ts';
+import type { Feed } from './feed.ts';
+
+export interface LocalAppOptions {
+  readonly access: LakeAccess;
+  readonly feed: Feed;
+  readonly flags: Flags;
+  /** True: triggers fire by themselves and the page is served. False: functions run when invoked. */
+  readonly live: boolean;
+  readonly httpPort: number;
+  readonly onLog: (entry: HostLog) => void;
+}
+
+/** Seconds instead of the deployed defaults: somebody is watching. */
+const LIVE_SETTINGS: Readonly<Record<string, string>> = {
+  AzureFunctionsJobHost__extensions__kafka__subscriberIntervalInSeconds: '1',
+  REFINE_SCHEDULE: '*/2 * * * * *',
+  SCORE_SCHEDULE: '1/2 * * * * *',
+  MONITOR_SCHEDULE: '*/15 * * * * *',
+  MAINTAIN_SCHEDULE: '30 * * * * *',
+};
+
+export interface LocalApp {
+  readonly host: LocalHost;
+  stop(): Promise<void>;
+}
+
+/** Builds the functions and runs them as the Functions host would, on this lake and this feed. */
+export async function startLocalApp({ access, feed, flags, live, httpPort, onLog }: LocalAppOptions): Promise<LocalApp> {
+  const entry = join(APP_DIR, 'dist/functions.cjs');
+  await buildFunctions({ entry: join(APP_DIR, 'functions/index.ts'), outfile: entry });
+  const home = homeOf();
+  mkdirSync(home.tempDir, { recursive: true });
+  const cacheDir = mkdtempSync(join(home.tempDir, 'app-'));
+  const pipeline = flags.text('pipeline');
+  const settings: Record<string, string> = {
+    ...(live ? LIVE_SETTINGS : {}),
+    LAKE_URL: access.lakeUrl,
+    LAKE_CONNECTION_STRING: access.connectionString ?? '',
+    AzureWebJobsStorage: access.connectionString ?? '',
+    KAFKA_BROKERS: feed.brokers,
+    KAFKA_TOPICS: feed.topic,
+    CACHE_DIR: cacheDir,
+    ...(pipeline === undefined ? {} : { PIPELINE_FILE: pipeline }),
+  };
+  const host = await startHost({ appDir: APP_DIR, entry, settings, source: feed.source, httpPort: live ? httpPort : null, listen: live, onLog });
+  return {
+    host,
+    stop: async () => {
+      await host.stop();
+      rmSync(cacheDir, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,59 @@
+import type { Clock } from './clock.ts';
+import type { Config } from './config.ts';
+import { ConfigError } from './errors.ts';
+import { azureRunState } from './state/azure-run-state.ts';
+import { fileRunState } from './state/file-run-state.ts';
+import type { RunState } from './state/run-state.ts';
+import { parseLakeUrl } from './storage/lake-url.ts';
+import type { ObjectStore } from './storage/object-store.ts';
+
+const TABLE = 'assaystate';
+
+/**
+ * Operator state: in Azure a table of the storage account that Functions itself uses (`AzureWebJobsStorage`, or
+ * `AzureWebJobsStorage__accountName` with the app's identity); beside a directory lake small files in it.
+ */
+export async function openState(config: Config, env: Readonly<Record<string, string | undefined>>, store: ObjectStore, clock: Clock): Promise<RunState> {
+  if (parseLakeUrl(config.lakeUrl).kind === 'file') return fileRunState({ objects: store.sub('_assay/state'), clock });
+  const { AzureWebJobsStorage: connectionString, AzureWebJobsStorage__accountName: account } = env;
+  if (connectionString) return azureRunState({ access: { connectionString }, table: TABLE, clock });
+  if (account) {
+    const { DefaultAzureCredential } = await import('@azure/identity');
+    return azureRunState({ access: { account, credential: new DefaultAzureCredential() }, table: TABLE, clock });
+  }
+  throw new ConfigError('config/state', 'neither AzureWebJobsStorage nor AzureWebJobsStorage__accountName is set: pause switches need a table; Functions needs one of them too');
+}
+
+const PAUSE_READ_EVERY_MS = 15_000;
+const NOTE_EVERY_MS = 60_000;
+
+/** A stage's view of the state: asks rarely, notes what changed. */
+export class StageState {
+  readonly #state: RunState;
+  readonly #clock: Clock;
+  #paused: ReadonlyMap<string, unknown> = new Map();
+  #readMs = Number.NEGATIVE_INFINITY;
+  readonly #noted = new Map<string, { outcome: string; atMs: number }>();
+
+  constructor(state: RunState, clock: Clock) {
+    this.#state = state;
+    this.#clock = clock;
+  }
+
+  /** At most 15 s old. */
+  async isPaused(stage: string): Promise<boolean> {
+    if (this.#clock.nowMs() - this.#readMs >= PAUSE_READ_EVERY_MS) {
+      this.#paused = await this.#state.paused();
+      this.#readMs = this.#clock.nowMs();
+    }
+    return this.#paused.has(stage);
+  }
+
+  /** Written when the outcome is another than before, or the last note is a minute old. */
+  async note(stage: string, outcome: string, error?: string): Promise<void> {
+    const [last, atMs] = [this.#noted.get(stage), this.#clock.nowMs()];
+    if (last?.outcome === outcome && atMs - last.atMs < NOTE_EVERY_MS) return;
+    await this.#state.note(stage, { atMs, outcome, ...(error === undefined ? {} : { error }) });
+    this.#noted.set(stage, { outcome, atMs });
+  }
+}

@@ -1,0 +1,32 @@
+import type { ColumnKind, LoadColumn } from '../columnar/duckdb.ts';
+import { assert } from '../errors.ts';
+import type { LogRow } from '../monitoring/log-tables.ts';
+import type { Lake } from './lake.ts';
+import { untilSettled } from './stage.ts';
+
+const KINDS: Readonly<Record<string, ColumnKind>> = {
+  string: 'text', long: 'long', integer: 'integer', double: 'double', timestamp: 'timestamp', boolean: 'boolean',
+};
+
+/** Appends rows to a small table of plain columns, as a blind append: log tables have many writers and no keys. */
+export async function appendLog(lake: Lake, name: string, rows: readonly LogRow[], checkpointInterval: bigint): Promise<void> {
+  if (rows.length === 0) return;
+  const table = await lake.table(name);
+  const columns = lake.definition(name).schema.fields.map((field): LoadColumn => {
+    const kind = KINDS[String(field.type as string)];
+    assert(kind, `log column ${field.name} has a type that is not plain`);
+    return { name: field.name, kind, values: rows.map((row) => row[field.name] ?? null) };
+  });
+  await untilSettled(`append to ${name}`, async () => {
+    const adds = await lake.engine.session(async (session) => {
+      await session.load('rows', columns);
+      return table.write(session, 'rows');
+    });
+    const outcome = await table.delta.commit(table.delta.snapshot, {
+      operation: 'WRITE', operationParameters: { mode: '"Append"' }, operationMetrics: { numOutputRows: String(rows.length) },
+      actions: adds.map((add) => ({ add })), reads: 'nothing',
+    });
+    return outcome.kind === 'committed' ? true : null;
+  });
+  await table.delta.checkpointIfDue(checkpointInterval);
+}

@@ -1,0 +1,90 @@
+import type { Clock } from '../clock.ts';
+import type { AddFile } from '../delta/actions.ts';
+import { removeOf } from '../delta/actions.ts';
+import type { Snapshot } from '../delta/snapshot.ts';
+import type { Lake } from './lake.ts';
+import type { WriteObserver } from './observer.ts';
+import { rowsOf } from './stage.ts';
+import type { StageOutcome } from './stage.ts';
+import type { TableIo } from './table-io.ts';
+
+export interface MaintainOptions {
+  readonly lake: Lake;
+  readonly clock: Clock;
+  readonly checkpointInterval: bigint;
+  readonly observe: WriteObserver;
+}
+
+/** Files below the target are merged, `FILES_MIN` or more of a partition at a time, one commit a bin. */
+const FILE_BYTES_TARGET = 128 * 1024 * 1024;
+const FILE_BYTES_SMALL = FILE_BYTES_TARGET / 2;
+const FILES_MIN = 8;
+const BINS_MAX = 16;
+
+/** Compacts small files and writes checkpoints that are due. Rows never change; a bin that meets a rival is left for the next tick. */
+export async function maintain(options: MaintainOptions): Promise<StageOutcome> {
+  let [rows, version, bins] = [0, -1n, 0];
+  for (const name of options.lake.names) {
+    const table = await options.lake.table(name);
+    await table.delta.refresh();
+    for (const bin of planBins(table.delta.snapshot)) {
+      if (bins === BINS_MAX) return { kind: 'committed', rows, version, more: true };
+      const compacted = await compact(table, bin, options);
+      if (compacted === null) continue;
+      rows += Number(rowsOf(bin));
+      version = compacted;
+      bins++;
+    }
+    await table.delta.checkpointIfDue(options.checkpointInterval);
+  }
+  return bins === 0 ? { kind: 'nothing-to-do' } : { kind: 'committed', rows, version, more: false };
+}
+
+/** Which files to merge: per partition, small ones in order of age, up to the target size. Pure. */
+export function planBins(snapshot: Snapshot): AddFile[][] {
+  const partitions = new Map<string, AddFile[]>();
+  for (const add of snapshot.files.values()) {
+    if (add.size >= FILE_BYTES_SMALL || add.deletionVector) continue;
+    const key = JSON.stringify(snapshot.metaData.partitionColumns.map((column) => add.partitionValues[column] ?? null));
+    const files = partitions.get(key);
+    if (files) files.push(add);
+    else partitions.set(key, [add]);
+  }
+  return [...partitions.values()].flatMap((files) => packBins(files.sort((a, b) => a.modificationTime - b.modificationTime)));
+}
+
+function packBins(files: readonly AddFile[]): AddFile[][] {
+  const bins: AddFile[][] = [];
+  let [bin, bytes]: [AddFile[], number] = [[], 0];
+  for (const file of files) {
+    if (bytes + file.size > FILE_BYTES_TARGET && bin.length > 0) {
+      bins.push(bin);
+      [bin, bytes] = [[], 0];
+    }
+    bin.push(file);
+    bytes += file.size;
+  }
+  bins.push(bin);
+  return bins.filter((candidate) => candidate.length >= FILES_MIN);
+}
+
+async function compact(table: TableIo, bin: readonly AddFile[], { clock, observe }: MaintainOptions): Promise<bigint | null> {
+  const { snapshot } = table.delta;
+  const done = observe('optimize');
+  const nowMs = clock.nowMs();
+  const adds = await table.scan(snapshot, bin, (scan) => table.engine.session(async (session) => {
+    await session.run(`CREATE OR REPLACE TEMP VIEW bin AS SELECT * EXCLUDE (_file) FROM (${scan})`);
+    return table.write(session, 'bin', { dataChange: false });
+  }));
+  const outcome = await table.delta.commit(snapshot, {
+    operation: 'OPTIMIZE',
+    operationParameters: { predicate: '[]', zOrderBy: '[]' },
+    operationMetrics: { numAddedFiles: String(adds.length), numRemovedFiles: String(bin.length) },
+    actions: [...bin.map((add) => ({ remove: removeOf(add, { nowMs, dataChange: false }) })), ...adds.map((add) => ({ add }))],
+    reads: 'nothing',
+    dataChange: false,
+  });
+  if (outcome.kind === 'clash') return null;
+  done({ rows: Number(rowsOf(bin)), adds });
+  return outcome.snapshot.version;
+}

@@ -1,0 +1,114 @@
+import type { Clock } from '../clock.ts';
+import type { Snapshot } from '../delta/snapshot.ts';
+import { parseStats } from '../delta/stats.ts';
+import { progressOf } from '../delta/snapshot.ts';
+import { balance } from '../monitoring/balance.ts';
+import type { Balance, Term } from '../monitoring/balance.ts';
+import { freshness, lag } from '../monitoring/freshness.ts';
+import type { Lag } from '../monitoring/freshness.ts';
+import { monitorRows } from '../monitoring/rows.ts';
+import type { MonitoredTable } from '../monitoring/rows.ts';
+import { appendLog } from './append-log.ts';
+import { countRows, readBalanceFacts } from './balance-facts.ts';
+import { laneAppId } from './bronze-plan.ts';
+import type { Broker } from './bronze.ts';
+import type { Pipeline } from './definition.ts';
+import type { Lake } from './lake.ts';
+import { stageAppId } from './stage.ts';
+import { BRONZE, GOLD, QUARANTINE, SILVER } from './tables.ts';
+
+export interface MonitorOptions {
+  readonly lake: Lake;
+  readonly pipeline: Pipeline;
+  readonly topics: readonly string[];
+  /** Null: nobody to ask, so lag is not known. */
+  readonly broker: Broker | null;
+  readonly clock: Clock;
+  readonly runId: string;
+  readonly targetS: number;
+  readonly checkpointInterval: bigint;
+}
+
+export interface MonitorReport {
+  readonly balance: Balance;
+  readonly tables: readonly MonitoredTable[];
+}
+
+/** Looks at logs, statistics and the broker's offsets; nothing is written. */
+export async function observePipeline(options: MonitorOptions): Promise<MonitorReport & { readonly facts: Awaited<ReturnType<typeof readBalanceFacts>> }> {
+  const { lake } = options;
+  const facts = await readBalanceFacts(lake);
+  const nowMs = options.clock.nowMs();
+  const bronzeLag = await readLag(options, nowMs);
+  const tables: MonitoredTable[] = [];
+  for (const name of [BRONZE, SILVER, QUARANTINE, GOLD]) {
+    const { delta } = await lake.table(name);
+    const waiting = await waitingFor(name, lake, bronzeLag.records);
+    const { snapshot } = delta;
+    tables.push({
+      table: name,
+      rows: countRows(snapshot.files.values()),
+      lateRows: name === SILVER ? await countLate(lake) : null,
+      freshness: freshness({ nowMs, eventMsMax: greatestMs(snapshot, options.pipeline.eventTime), kafkaMsMax: greatestMs(snapshot, 'kafka_timestamp'), commitMs: lastCommitMs(snapshot), waiting, targetS: options.targetS }),
+      lag: name === BRONZE ? bronzeLag : null,
+    });
+  }
+  return { facts, balance: balance(facts), tables };
+}
+
+/** One run of the monitor: its rows in `monitor_logs`. */
+export async function monitor(options: MonitorOptions): Promise<MonitorReport> {
+  const report = await observePipeline(options);
+  const rows = monitorRows({ runId: options.runId, runTimeMs: options.clock.nowMs(), ...report });
+  await appendLog(options.lake, 'monitor_logs', rows, options.checkpointInterval);
+  return report;
+}
+
+async function readLag({ lake, topics, broker }: MonitorOptions, nowMs: number): Promise<Lag> {
+  if (broker === null) return { records: null, seconds: null, unknown: ['no broker is configured'] };
+  const { snapshot } = (await lake.table(BRONZE)).delta;
+  const partitions = await Promise.all(topics.map(async (topic) => {
+    const incarnation = await broker.topicId(topic);
+    return (await broker.offsets(topic)).map(({ partition, earliest, latest }) => {
+      const last = progressOf(snapshot, laneAppId({ topic, incarnation, partition }));
+      return { topic, partition, endOffset: latest, nextOffset: last === null ? earliest : last + 1n, sinceMs: null };
+    });
+  }));
+  return lag(partitions.flat(), nowMs);
+}
+
+/** What a table's stage has not consumed yet: records before Bronze, source versions before the others. */
+export async function waitingFor(name: string, lake: Lake, lagRecords: Term): Promise<Term> {
+  if (name === BRONZE) return lagRecords;
+  if (![SILVER, QUARANTINE, GOLD].includes(name)) return null;
+  const [source, target, stage] = name === GOLD ? [SILVER, GOLD, 'score'] : [BRONZE, SILVER, 'refine'];
+  const { delta } = await lake.table(source);
+  const consumed = progressOf((await lake.table(target)).delta.snapshot, stageAppId(stage, delta.id)) ?? -1n;
+  return delta.snapshot.version - consumed;
+}
+
+export function greatestMs(snapshot: Snapshot, column: string): number | null {
+  let greatest: number | null = null;
+  for (const add of snapshot.files.values()) {
+    const text = parseStats(add.stats)?.maxValues[column];
+    const ms = typeof text === 'string' ? Date.parse(text) : Number.NaN;
+    if (!Number.isNaN(ms) && (greatest === null || ms > greatest)) greatest = ms;
+  }
+  return greatest;
+}
+
+export function lastCommitMs(snapshot: Snapshot): number | null {
+  let latest: number | null = null;
+  for (const { modificationTime } of snapshot.files.values()) if (latest === null || modificationTime > latest) latest = modificationTime;
+  return latest;
+}
+
+/** `is_late` has no min and max in Delta statistics, so this one column is read. */
+async function countLate(lake: Lake): Promise<bigint> {
+  const table = await lake.table(SILVER);
+  const { snapshot } = table.delta;
+  if (snapshot.files.size === 0) return 0n;
+  const [row] = await table.scan(snapshot, snapshot.files.values(), (scan) =>
+    lake.engine.session((session) => session.rows(`SELECT count(*) FILTER (WHERE is_late) AS n FROM (${scan})`)));
+  return row!['n'] as bigint;
+}
