@@ -1,6 +1,9 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EventLog } from '../../../local/event-log/event-log.ts';
 import { EventStream } from '../../../local/producer/generate.ts';
@@ -66,6 +69,16 @@ class TornTarget extends LogTarget {
   }
 }
 
+/** Runs the producer in a child and kills it when that many batches are told; it may be anywhere in the next one. */
+async function killedAfter(batches: number, events: number): Promise<void> {
+  const script = join(import.meta.dirname, '..', '..', 'support', 'producer-child.ts');
+  const child = spawn(process.execPath, [script, join(dir, 'log'), TOPIC, String(events), JSON.stringify(OPTIONS)], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const exited = once(child, 'exit');
+  let told = 0;
+  for await (const _ of createInterface({ input: child.stdout })) if (++told === batches) child.kill('SIGKILL');
+  await exited;
+}
+
 /** Time that passes only by sleeping; aborts at the end. */
 function steppedClock(endMs: number, abort: AbortController): Clock {
   let ms = 0;
@@ -114,6 +127,21 @@ describe('produceAll', () => {
     await expect(produceAll({ source, target: torn, batchRecords: 1_000 })).rejects.toBeInstanceOf(TransientError);
     await produceAll({ source, target: new LogTarget(log, TOPIC) });
     expect(contents()).toEqual(whole);
+  });
+
+  it('leaves the same records after any number of SIGKILLs', async () => {
+    const events = 40_000;
+    log.close();
+    for (const batches of [1, 4, 9, 2]) await killedAfter(batches, events);
+    log = EventLog.open({ dir: join(dir, 'log') });
+    const held = log.ends(TOPIC).reduce((sum, end) => sum + end, 0n);
+    expect(held).toBeGreaterThanOrEqual(16_000n);
+    await produceAll({ source: new EventStream(OPTIONS, events), target: new LogTarget(log, TOPIC) });
+    const afterKills = contents();
+    log.deleteTopic(TOPIC);
+    log.createTopic({ name: TOPIC, partitions: 4, seed: 7 });
+    await produceAll({ source: new EventStream(OPTIONS, events), target: new LogTarget(log, TOPIC) });
+    expect(afterKills).toEqual(contents());
   });
 
   it('stops when asked', async () => {
