@@ -1,5 +1,6 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { TableError } from '../errors.ts';
 import { fileList, literal, quote } from './duckdb.ts';
 import type { Engine, Session } from './duckdb.ts';
 
@@ -22,8 +23,7 @@ const READ_ONLY_ACTIONS: Readonly<Record<string, string>> = {
   sidecar: `STRUCT(path VARCHAR, sizeInBytes BIGINT, modificationTime BIGINT, tags ${STRINGS})`,
 };
 
-/** DuckDB sets aside several buffers of this size: as large as the longest line needs, and no larger. */
-const LINE_BYTES_MIN = 1024 * 1024;
+const BLOCK_CHARS = 1024 * 1024;
 
 export class DuckCheckpointCodec {
   readonly #engine: Engine;
@@ -37,18 +37,18 @@ export class DuckCheckpointCodec {
   write(lines: Iterable<string>): Promise<Uint8Array> {
     return this.#inFolder(async (folder) => {
       const [source, target] = [join(folder, 'actions.ndjson'), join(folder, 'checkpoint.parquet')];
-      const all = [...lines];
-      await writeFile(source, all.map((line) => line + '\n').join(''));
-      // A character is at most three bytes of UTF-8 (four for two of them).
-      const lineBytesMax = all.reduce((most, line) => Math.max(most, 3 * line.length + 1), LINE_BYTES_MIN);
+      const longest = { bytes: 1024 * 1024 };
+      await writeFile(source, blocks(lines, longest));
       const columns = Object.entries(ACTIONS).map(([name, type]) => `${name}: ${literal(type)}`).join(', ');
-      const select = `SELECT * FROM read_json(${fileList([source])}, format = 'newline_delimited', maximum_object_size = ${lineBytesMax}, columns = {${columns}})`;
+      const select = `SELECT * FROM read_json(${fileList([source])}, format = 'newline_delimited', maximum_object_size = ${longest.bytes}, columns = {${columns}})`;
       await this.#engine.session((session) => session.run(`COPY (${select}) TO ${literal(target)} (FORMAT parquet, COMPRESSION zstd)`));
       return readFile(target);
     });
   }
 
-  read(bytes: Uint8Array): Promise<string[]> {
+  /** Failures: TableError `columnar/not-parquet` for bytes that are none. */
+  async read(bytes: Uint8Array): Promise<string[]> {
+    checkParquet(bytes);
     return this.#inFolder(async (folder) => {
       const file = join(folder, 'checkpoint.parquet');
       await writeFile(file, bytes);
@@ -71,6 +71,27 @@ export class DuckCheckpointCodec {
       await rm(folder, { recursive: true, force: true });
     }
   }
+}
+
+/** Lines, in blocks worth a write each. Raises `longest` to the longest line: DuckDB sets aside several buffers of that size. */
+function* blocks(lines: Iterable<string>, longest: { bytes: number }): Iterable<string> {
+  let block = '';
+  for (const line of lines) {
+    block += `${line}\n`;
+    longest.bytes = Math.max(longest.bytes, Buffer.byteLength(line) + 1);
+    if (block.length < BLOCK_CHARS) continue;
+    yield block;
+    block = '';
+  }
+  yield block;
+}
+
+/** The frame of a Parquet file: magic at both ends, and a footer that fits between (parquet-format, "File format"). */
+function checkParquet(bytes: Uint8Array): void {
+  const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const [head, tail] = [body.subarray(0, 4).toString('latin1'), body.subarray(-4).toString('latin1')];
+  if (body.length >= 12 && head === 'PAR1' && tail === 'PAR1' && body.readUInt32LE(body.length - 8) <= body.length - 12) return;
+  throw new TableError('columnar/not-parquet', `a checkpoint of ${body.length} bytes is no whole Parquet file; delete it if an older one or all commits are there, else restore it`);
 }
 
 /** The fields this code knows, as far as the file has them; stats_parsed and other struct forms are left out. */

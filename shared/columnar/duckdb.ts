@@ -1,5 +1,5 @@
 import type { DuckDBConnection, DuckDBInstance, DuckDBType, DuckDBValue } from '@duckdb/node-api';
-import { TransientError } from '../errors.ts';
+import { ConfigError, TransientError } from '../errors.ts';
 
 /** DuckDB as the relational engine of one process: memory and threads capped, nothing fetched, loaded on first use. */
 export interface EngineOptions {
@@ -41,9 +41,9 @@ export class Engine {
 
   /** One connection with its own temporary tables, closed when `use` ends. Statements inside run one after the other. */
   async session<T>(use: (session: Session) => Promise<T>): Promise<T> {
-    this.#instance ??= this.#create();
+    const instance = this.#instance ??= this.#start();
     const duckdb = await import('@duckdb/node-api');
-    const connection = await (await this.#instance).connect();
+    const connection = await (await instance).connect();
     try {
       return await use(new Session(connection, duckdb));
     } finally {
@@ -55,6 +55,15 @@ export class Engine {
     const instance = this.#instance;
     this.#instance = null;
     if (instance) (await instance).closeSync();
+  }
+
+  /** A failed start is not kept: the next session tries again. */
+  #start(): Promise<DuckDBInstance> {
+    const starting = this.#create();
+    starting.catch(() => {
+      if (this.#instance === starting) this.#instance = null;
+    });
+    return starting;
   }
 
   async #create(): Promise<DuckDBInstance> {
@@ -93,7 +102,7 @@ export class Session {
   async rows(sql: string): Promise<Row[]> {
     const reader = await this.#guard(sql, () => this.#connection.runAndReadAll(sql));
     const names = reader.deduplicatedColumnNames();
-    return reader.getRows().map((row) => Object.fromEntries(row.map((value, i) => [names[i]!, plainValue(value)])));
+    return reader.getRows().map((row) => Object.fromEntries(row.map((value, i) => [names[i], plainValue(value)])));
   }
 
   /** The result in chunks of columns, streamed: for large results. No other statement may run on this session meanwhile. */
@@ -104,6 +113,33 @@ export class Session {
       if (!chunk || chunk.rowCount === 0) return;
       yield { rows: chunk.rowCount, columns: chunk.getColumns().map((column) => column.map(plainValue)) };
     }
+  }
+
+  /**
+   * The columns of a text that somebody typed, with DuckDB's names of their types; nothing runs. Failures: ConfigError
+   * `columnar/not-a-select` where it is not exactly one statement that only reads.
+   */
+  async columnsOfSelect(sql: string): Promise<{ readonly name: string; readonly type: string }[]> {
+    const statements = await this.#guard(sql, () => this.#connection.extractStatements(sql));
+    if (statements.count !== 1) throw notASelect(`it holds ${statements.count} statements`);
+    const prepared = await this.#guard(sql, () => statements.prepare(0));
+    try {
+      if (prepared.statementType !== this.#duckdb.StatementType.SELECT) throw notASelect(`it is ${this.#duckdb.StatementType[prepared.statementType]}`);
+      return Array.from({ length: prepared.columnCount }, (_, i) => ({ name: prepared.columnName(i), type: prepared.columnType(i).toString() }));
+    } finally {
+      prepared.destroySync();
+    }
+  }
+
+  /**
+   * From here on no session of this engine reads or writes a file, but for these and what lies in these folders; no settings change, no
+   * extensions load. Cannot be undone (duckdb.org, "Securing DuckDB").
+   */
+  async confine({ files, folders }: { files: readonly string[]; folders: readonly string[] }): Promise<void> {
+    await this.run(`SET allowed_paths = [${files.map(literal).join(', ')}]`);
+    await this.run(`SET allowed_directories = [${folders.map(literal).join(', ')}]`);
+    await this.run('SET enable_external_access = false');
+    await this.run('SET lock_configuration = true');
   }
 
   /** A temporary view `name` with these columns, over rows held by DuckDB. */
@@ -175,12 +211,23 @@ export class EngineError extends TransientError {
   }
 }
 
+function notASelect(why: string): ConfigError {
+  return new ConfigError('columnar/not-a-select', `only one statement that reads (SELECT, WITH … SELECT) is run here; ${why}`);
+}
+
 export function quote(identifier: string): string {
   return `"${identifier.replaceAll('"', '""')}"`;
 }
 
+/** Text as SQL. DuckDB's parser ends a statement at a NUL, so that one is named. */
 export function literal(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`;
+  const quoted = `'${text.replaceAll("'", "''")}'`;
+  return text.includes('\0') ? `(${quoted.replaceAll('\0', "' || chr(0) || '")})` : quoted;
+}
+
+/** Paths as `read_parquet` and its kin take them: exactly these files, whatever pattern their names spell. */
+export function fileList(paths: readonly string[]): string {
+  return `[${paths.map((path) => literal(path.replace(/[*?[\]]/g, '[$&]'))).join(', ')}]`;
 }
 
 function fromPhysical(column: string, kind: ColumnKind): string {
@@ -192,15 +239,16 @@ function fromPhysical(column: string, kind: ColumnKind): string {
   }
 }
 
-/** bigint, number, string, boolean and null as they are; a BLOB as Uint8Array; timestamps as bigint µs; dates as number of days; the rest as text. */
+/** bigint, number, string, boolean and null as they are; a BLOB as Uint8Array; timestamps as bigint µs; dates as number of days; a MAP as a list of {key, value}; the rest as text. */
 function plainValue(value: DuckDBValue): unknown {
   if (value === null || typeof value !== 'object') return value;
   if ('bytes' in value) return value.bytes;
   if ('micros' in value && !('months' in value)) return value.micros;
   if ('days' in value && !('months' in value)) return value.days;
-  if ('items' in value) return (value.items as readonly DuckDBValue[]).map(plainValue);
+  if ('items' in value) return (value.items).map(plainValue);
   if ('entries' in value && !Array.isArray(value.entries)) {
     return Object.fromEntries(Object.entries(value.entries as Record<string, DuckDBValue>).map(([key, inner]) => [key, plainValue(inner)]));
   }
+  if ('entries' in value) return (value.entries as readonly { key: DuckDBValue; value: DuckDBValue }[]).map((entry) => ({ key: plainValue(entry.key), value: plainValue(entry.value) }));
   return String(value);
 }

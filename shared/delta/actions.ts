@@ -117,12 +117,12 @@ export function printActions(actions: readonly Action[]): string {
   return actions.map((action) => printJson(action) + '\n').join('');
 }
 
-/** A file in the log is its path with its deletion vector (PROTOCOL.md, "Action Reconciliation"). */
+/** A file in the log is its path with its deletion vector (PROTOCOL.md, "Action Reconciliation"). No path holds a NUL. */
 export function fileKey(file: { readonly path: string; readonly deletionVector?: DeletionVector | null }): string {
   const dv = file.deletionVector;
   if (!dv) return file.path;
   const offset = dv.offset === undefined || dv.offset === null ? '' : `@${dv.offset}`;
-  return `${file.path} ${dv.storageType}${dv.pathOrInlineDv}${offset}`;
+  return `${file.path}\0${dv.storageType}${dv.pathOrInlineDv}${offset}`;
 }
 
 /** The tombstone of a live file; repeats its path and vector byte for byte. */

@@ -1,6 +1,8 @@
 import { backoffMs } from '../clock.ts';
 import type { Backoff, Clock } from '../clock.ts';
-import { TransientError, assert } from '../errors.ts';
+import { ConflictError, TransientError, assert } from '../errors.ts';
+import type { Facts } from '../errors.ts';
+import type { PutOutcome } from '../storage/object-store.ts';
 import { fileKey, printActions } from './actions.ts';
 import type { Action, CommitInfo } from './actions.ts';
 import { judgeConflict } from './conflict.ts';
@@ -9,6 +11,7 @@ import { commitKey } from './log-path.ts';
 import { advance, readCommit } from './log-reader.ts';
 import type { LogSource } from './log-reader.ts';
 import { checkWritable } from './protocol.ts';
+import { Replay } from './snapshot.ts';
 import type { Snapshot } from './snapshot.ts';
 
 /** One transaction: what goes into the log, apart from commitInfo's own fields that this file fills. */
@@ -33,7 +36,8 @@ const COMMIT_BACKOFF: Backoff = { attemptsMax: 15, delayMsBase: 50, delayMsMax: 
 /**
  * Puts version N+1 if absent (PROTOCOL.md, "Delta Log Entries"). A lost race or an answer that does not tell is settled by reading the
  * version back and comparing `txnId`: the same attempt is never applied twice and never lost.
- * Failures: TransientError `delta/commit-unknown` when the budget is spent; nothing is deleted, a repeat is safe by `txn`.
+ * Failures when the budget is spent: TransientError `delta/commit-unknown` while the last put may have been stored, ConflictError
+ * `delta/contended` where others were always first. Nothing is deleted, a repeat is safe by `txn`.
  */
 export async function commit(source: LogSource, base: Snapshot, transaction: Transaction, clock: Clock): Promise<CommitOutcome> {
   checkTransaction(transaction.actions);
@@ -41,23 +45,29 @@ export async function commit(source: LogSource, base: Snapshot, transaction: Tra
   const txnId = clock.uuid();
   const intention = intentionOf(transaction);
   let snapshot = base;
+  let lastPut: PutOutcome = 'exists';
   for (let attempt = 0; attempt < COMMIT_BACKOFF.attemptsMax; attempt++) {
     const version = snapshot.version + 1n;
     const actions = [{ commitInfo: commitInfo(transaction, txnId, base.version, clock) }, ...transaction.actions];
-    const outcome = await source.store.putIfAbsent(commitKey(version), Buffer.from(printActions(actions)));
-    if (outcome === 'created') return { kind: 'committed', snapshot: advance(source, snapshot, actions), retries: attempt };
+    lastPut = await source.store.putIfAbsent(commitKey(version), Buffer.from(printActions(actions)));
+    if (lastPut === 'created') return { kind: 'committed', snapshot: advance(source, snapshot, actions), retries: attempt };
     const winner = await readCommit(source, version);
     if (winner && winnerTxnId(winner) === txnId) return { kind: 'committed', snapshot: advance(source, snapshot, winner), retries: attempt };
     if (winner) {
+      lastPut = 'exists';
       const caught = await catchUp(source, snapshot, winner, intention);
       snapshot = caught.snapshot;
       if (caught.verdict.kind === 'clash') return { kind: 'clash', over: caught.verdict.over, snapshot };
     }
     await clock.sleep(backoffMs(attempt, COMMIT_BACKOFF, clock));
   }
-  throw new TransientError('delta/commit-unknown',
-    `commit of ${transaction.operation} to ${source.table} after version ${base.version}: ${COMMIT_BACKOFF.attemptsMax} attempts, none confirmed; its files are kept, the next run repeats what is missing`,
-    { facts: { table: source.table, version: snapshot.version + 1n } });
+  throw spent(`commit of ${transaction.operation} to ${source.table} after version ${base.version}: ${COMMIT_BACKOFF.attemptsMax} attempts`, lastPut, { table: source.table, version: snapshot.version + 1n });
+}
+
+function spent(what: string, lastPut: PutOutcome, facts: Facts): ConflictError | TransientError {
+  return lastPut === 'exists'
+    ? new ConflictError('delta/contended', `${what}, another writer was always first; its files are kept, the next run repeats what is missing. Let fewer writers at this table if it repeats`, { facts })
+    : new TransientError('delta/commit-unknown', `${what}, none confirmed and none refused; its files are kept, the next run repeats what is missing`, { facts });
 }
 
 /** Version 0, if absent. False: somebody else created the table. */
@@ -77,13 +87,15 @@ export async function createTable(source: LogSource, actions: readonly Action[],
 
 /** Judges the winner and every later version that is there already. Stops at the first clash, but folds all in. */
 async function catchUp(source: LogSource, base: Snapshot, first: readonly Action[], ours: Intention): Promise<{ snapshot: Snapshot; verdict: ConflictVerdict }> {
-  let snapshot = base;
+  const replay = new Replay(base);
+  let version = base.version;
   let verdict: ConflictVerdict = { kind: 'rebase' };
-  for (let winner: readonly Action[] | null = first; winner !== null; winner = await readCommit(source, snapshot.version + 1n)) {
+  for (let winner: readonly Action[] | null = first; winner !== null; winner = await readCommit(source, version + 1n)) {
     if (verdict.kind === 'rebase') verdict = judgeConflict(ours, winner);
-    snapshot = advance(source, snapshot, winner);
+    replay.apply(winner);
+    version++;
   }
-  return { snapshot, verdict };
+  return { snapshot: replay.finish(version, base.checkpointVersion, source.table), verdict };
 }
 
 function winnerTxnId(actions: readonly Action[]): string | undefined {
@@ -95,7 +107,7 @@ function intentionOf(transaction: Transaction): Intention {
   return {
     reads: transaction.reads,
     dataChange: transaction.dataChange ?? true,
-    touched: new Set(actions.flatMap((action) => (action.remove ? [fileKey(action.remove)] : []))),
+    touched: new Set(actions.flatMap((action) => (action.remove ? [action.remove.path] : []))),
     appIds: new Set(actions.flatMap((action) => (action.txn ? [action.txn.appId] : []))),
     changesMetadata: actions.some((action) => action.metaData ?? action.protocol),
   };
@@ -129,7 +141,11 @@ function checkTransaction(actions: readonly Action[]): void {
     else if (action.protocol) once('protocol');
     else if (action.txn) once(`txn ${action.txn.appId}`);
     else if (action.domainMetadata) once(`domain ${action.domainMetadata.domain}`);
-    else if (action.add) once(`add ${fileKey(action.add)}`);
-    else if (action.remove) once(`remove ${fileKey(action.remove)}`);
+    else if (action.add ?? action.remove) {
+      const file = (action.add ?? action.remove)!;
+      once(`${action.add ? 'an add' : 'a remove'} of ${file.path}`);
+      // Both for one path are legal only under two deletion vectors.
+      once(`the file ${fileKey(file)}`);
+    }
   }
 }

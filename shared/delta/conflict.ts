@@ -1,5 +1,4 @@
 import type { Action } from './actions.ts';
-import { fileKey } from './actions.ts';
 
 /** What a transaction of ours read and writes, as far as it matters to a rival. */
 export interface Intention {
@@ -7,7 +6,7 @@ export interface Intention {
   readonly reads: 'nothing' | 'table';
   /** False for OPTIMIZE: only files count, rows stay the same. */
   readonly dataChange: boolean;
-  /** `fileKey`s of files that we remove, or whose rows we used. */
+  /** Paths of files that we remove. The path alone decides: a vector update removes and adds one path under two keys. */
   readonly touched: ReadonlySet<string>;
   readonly appIds: ReadonlySet<string>;
   readonly changesMetadata: boolean;
@@ -26,7 +25,7 @@ export function judgeConflict(ours: Intention, winner: readonly Action[]): Confl
     if (action.txn && ours.appIds.has(action.txn.appId)) return { kind: 'clash', over: 'txn' };
     if (action.remove) {
       changesFiles = true;
-      if (ours.touched.has(fileKey(action.remove)) || touchesPath(ours.touched, action.remove.path)) return { kind: 'clash', over: 'removed-file' };
+      if (ours.touched.has(action.remove.path)) return { kind: 'clash', over: 'removed-file' };
     }
     if (action.add) {
       changesFiles = true;
@@ -36,10 +35,4 @@ export function judgeConflict(ours: Intention, winner: readonly Action[]): Confl
   if (ours.changesMetadata && changesFiles) return { kind: 'clash', over: 'added-rows' };
   if (ours.reads === 'table' && ours.dataChange && addsData) return { kind: 'clash', over: 'added-rows' };
   return { kind: 'rebase' };
-}
-
-/** A vector update removes and adds one path under two keys: the path alone decides. */
-function touchesPath(touched: ReadonlySet<string>, path: string): boolean {
-  for (const key of touched) if (key === path || key.startsWith(`${path} `)) return true;
-  return false;
 }

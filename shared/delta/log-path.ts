@@ -31,13 +31,13 @@ export function parseLogPath(key: string): LogPath | null {
   if (!key.startsWith(LOG_FOLDER)) return null;
   const name = key.slice(LOG_FOLDER.length);
   const commit = COMMIT.exec(name);
-  if (commit) return { kind: 'commit', version: BigInt(commit[1]!) };
+  if (commit) return { kind: 'commit', version: BigInt(commit[1]) };
   const classic = CLASSIC.exec(name);
-  if (classic) return { kind: 'checkpoint', version: BigInt(classic[1]!), format: 'parquet', key };
+  if (classic) return { kind: 'checkpoint', version: BigInt(classic[1]), format: 'parquet', key };
   const part = PART.exec(name);
-  if (part) return { kind: 'checkpoint-part', version: BigInt(part[1]!), part: Number(part[2]), parts: Number(part[3]), key };
+  if (part) return { kind: 'checkpoint-part', version: BigInt(part[1]), part: Number(part[2]), parts: Number(part[3]), key };
   const v2 = V2.exec(name);
-  if (v2) return { kind: 'checkpoint', version: BigInt(v2[1]!), format: v2[2] as 'parquet' | 'json', key };
+  if (v2) return { kind: 'checkpoint', version: BigInt(v2[1]), format: v2[2] as 'parquet' | 'json', key };
   return null;
 }
 

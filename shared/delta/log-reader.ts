@@ -4,7 +4,7 @@ import { parseAction, parseActions } from './actions.ts';
 import type { Action } from './actions.ts';
 import { parseJson, toBigInt } from './json.ts';
 import { LAST_CHECKPOINT, LOG_FOLDER, SIDECAR_FOLDER, blockPrefix, commitKey, parseLogPath } from './log-path.ts';
-import { logSegment } from './log-segment.ts';
+import { logSegments } from './log-segment.ts';
 import type { LogSegment } from './log-segment.ts';
 import type { CheckpointCodec } from './parquet.ts';
 import { Replay } from './snapshot.ts';
@@ -19,33 +19,38 @@ export interface LogSource {
 
 const PARALLEL_READS = 8;
 
-/** The newest snapshot, or null where there is no table. Costs: hint, checkpoint, one listing, then the commits since. */
+/** The newest snapshot, or null where there is no table. Costs: hint, one listing, checkpoint, then the commits since. */
 export async function loadSnapshot(source: LogSource): Promise<Snapshot | null> {
   const hint = await readHint(source.store);
-  const segment = (hint === null ? null : await segmentFromHint(source, hint)) ?? logSegment(await list(source.store, LOG_FOLDER), source.table);
-  return segment === null ? null : readSegment(source, segment);
+  const near = hint === null ? null : await firstReadable(source, await segmentsFromHint(source, hint));
+  return near ?? loadSnapshotAt(source, null);
 }
 
-/** The table as it was; TableError `delta/no-such-version` where the log no longer reaches it. */
-export async function loadSnapshotAt(source: LogSource, version: bigint): Promise<Snapshot | null> {
-  const segment = logSegment(await list(source.store, LOG_FOLDER), source.table, version);
-  return segment === null ? null : readSegment(source, segment);
+/**
+ * The table as it was, or for null as it is; null where there is no table. TableError `delta/no-such-version` where the log no longer
+ * reaches it.
+ */
+export async function loadSnapshotAt(source: LogSource, version: bigint | null): Promise<Snapshot | null> {
+  const segments = logSegments(await list(source.store, LOG_FOLDER), source.table, version);
+  const snapshot = await firstReadable(source, segments);
+  if (snapshot !== null || segments.length === 0) return snapshot;
+  throw new TableError('delta/checkpoint-damaged', `${source.table}: no checkpoint of ${segments.map(({ checkpointVersion }) => checkpointVersion).join(', ')} can be read, and the commits since the first are not there; restore ${segments[0].checkpoint.join(', ')}`);
 }
 
 /**
  * The versions after `snapshot`, folded in. The first 404 ends the log only if one listing shows nothing newer, else it is a gap.
  */
 export async function refreshSnapshot(source: LogSource, snapshot: Snapshot): Promise<Snapshot> {
-  let current = snapshot;
+  const replay = new Replay(snapshot);
+  let version = snapshot.version;
   for (;;) {
-    const next = current.version + 1n;
-    const actions = await readCommit(source, next);
-    if (actions === null) {
-      await proveEnd(source, next);
-      return current;
-    }
-    current = advance(source, current, actions);
+    const actions = await readCommit(source, version + 1n);
+    if (actions === null) break;
+    replay.apply(actions);
+    version++;
   }
+  await proveEnd(source, version + 1n);
+  return version === snapshot.version ? snapshot : replay.finish(version, snapshot.checkpointVersion, source.table);
 }
 
 /** The next version's snapshot, from that version's actions. */
@@ -71,15 +76,19 @@ export async function* readCommits(source: LogSource, from: bigint, to: bigint):
       if (actions === null) {
         throw new TableError('delta/version-gone', `${source.table}: version ${versions[i]} is no longer in the log (needed ${from} to ${to}); re-read the table whole`);
       }
-      yield { version: versions[i]!, actions };
+      yield { version: versions[i], actions };
     }
   }
 }
 
+/** A gap of fewer versions than this is seen even where it crosses from one block of names into the next. */
+const GAP_SEEN = 10n;
+
 async function proveEnd(source: LogSource, missing: bigint): Promise<void> {
-  for (const key of await list(source.store, blockPrefix(missing))) {
-    const path = parseLogPath(key);
-    if (path?.kind === 'commit' && path.version > missing) {
+  for (const prefix of new Set([blockPrefix(missing), blockPrefix(missing + GAP_SEEN)])) {
+    for (const key of await list(source.store, prefix)) {
+      const path = parseLogPath(key);
+      if (path?.kind !== 'commit' || path.version <= missing) continue;
       // Written between our GET and the listing: then the missing one is there by now.
       if ((await source.store.head(commitKey(missing))) !== null) return;
       throw new TableError('delta/log-gap', `${source.table}: commit ${missing} is missing while ${path.version} exists; the table cannot be read until it is restored`);
@@ -99,16 +108,15 @@ export async function readHint(store: ObjectStore): Promise<bigint | null> {
   }
 }
 
-/** Null where the hint does not lead to a whole segment: the caller lists the log instead. */
-async function segmentFromHint({ store, table }: LogSource, hint: bigint): Promise<LogSegment | null> {
+/** None where the hint does not lead to a checkpoint: the caller lists the log instead. */
+async function segmentsFromHint({ store, table }: LogSource, hint: bigint): Promise<LogSegment[]> {
   const keys = await list(store, blockPrefix(hint));
   for (let block = hint; keys.includes(commitKey(lastOfBlock(block))); ) {
     block = lastOfBlock(block) + 1n;
     keys.push(...(await list(store, blockPrefix(block))));
   }
-  const known = keys.filter((key) => (parseLogPath(key)?.version ?? -1n) >= hint);
-  if (!known.some((key) => parseLogPath(key)?.kind === 'checkpoint')) return null;
-  return logSegment(known, table);
+  const since = keys.filter((key) => (parseLogPath(key)?.version ?? -1n) >= hint);
+  return since.some((key) => parseLogPath(key)?.kind !== 'commit') ? logSegments(since, table) : [];
 }
 
 function lastOfBlock(version: bigint): bigint {
@@ -121,22 +129,42 @@ async function list(store: ObjectStore, prefix: string): Promise<string[]> {
   return keys;
 }
 
-async function readSegment(source: LogSource, segment: LogSegment): Promise<Snapshot> {
-  const replay = new Replay(null);
-  for (const key of segment.checkpoint) replay.apply(await readCheckpoint(source, key));
-  const from = segment.checkpointVersion + 1n;
-  for await (const { actions } of readCommits(source, from, segment.version)) replay.apply(actions);
-  return replay.finish(segment.version, segment.checkpointVersion, source.table);
+/** A damaged checkpoint is passed over: the next way gives the same state. Null: there is no way, or none is left. */
+async function firstReadable(source: LogSource, segments: readonly LogSegment[]): Promise<Snapshot | null> {
+  for (const segment of segments) {
+    const replay = new Replay(null);
+    if (!(await readCheckpoints(source, segment.checkpoint, replay))) continue;
+    for await (const { actions } of readCommits(source, segment.checkpointVersion + 1n, segment.version)) replay.apply(actions);
+    return replay.finish(segment.version, segment.checkpointVersion, source.table);
+  }
+  return null;
 }
 
+/** False: a file is missing or damaged. */
+async function readCheckpoints(source: LogSource, keys: readonly string[], replay: Replay): Promise<boolean> {
+  try {
+    for (const key of keys) replay.apply(await readCheckpoint(source, key));
+    return true;
+  } catch (error) {
+    if (error instanceof TableError) return false;
+    throw error;
+  }
+}
+
+/** The actions of one file of a checkpoint, and of the sidecars it names (PROTOCOL.md, "V2 Spec"). */
 async function readCheckpoint(source: LogSource, key: string): Promise<Action[]> {
   const bytes = await source.store.get(key);
-  if (bytes === null) throw new TableError('delta/missing-file', `${source.table}: ${key} was listed but is gone; read again`);
+  if (bytes === null) throw new TableError('delta/missing-file', `${source.table}: the checkpoint file ${key} is not there`);
   const where = `${source.table} ${key}`;
-  const lines = key.endsWith('.json') ? Buffer.from(bytes).toString('utf8').split('\n').filter((line) => line !== '') : await source.codec.read(bytes);
-  const actions = lines.map((line) => parseAction(line, where));
-  const sidecars = actions.flatMap((action) => (action.sidecar ? [action.sidecar.path] : []));
-  for (const sidecar of sidecars) actions.push(...(await readCheckpoint(source, SIDECAR_FOLDER + sidecar)));
+  const actions = key.endsWith('.json')
+    ? parseActions(Buffer.from(bytes).toString('utf8'), where)
+    : (await source.codec.read(bytes)).map((line) => parseAction(line, where));
+  const sidecars = actions.flatMap(({ sidecar }) => (sidecar ? [SIDECAR_FOLDER + sidecarName(sidecar.path)] : []));
+  for (const sidecar of sidecars) actions.push(...(await readCheckpoint(source, sidecar)));
   return actions;
 }
 
+/** A sidecar lies in its one folder, whether the log names it by its file's name or by a whole URI. */
+function sidecarName(path: string): string {
+  return decodeURIComponent(path.slice(path.lastIndexOf('/') + 1));
+}

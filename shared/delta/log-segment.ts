@@ -6,7 +6,7 @@ import type { LogPath } from './log-path.ts';
 export interface LogSegment {
   /** −1n without one. */
   readonly checkpointVersion: bigint;
-  /** Newest complete checkpoints first, each with its files: a damaged one can be passed over while older ones and commits exist. */
+  /** Its files; none without one. */
   readonly checkpoint: readonly string[];
   /** Ascending and contiguous, from checkpointVersion + 1 to `version`. */
   readonly commits: readonly bigint[];
@@ -14,48 +14,51 @@ export interface LogSegment {
 }
 
 /**
- * From a listing of `_delta_log/`. `at` asks for an older version. Null: there is no log.
- * Failures: TableError `delta/log-gap` where a version is missing inside the range; `delta/no-such-version`.
+ * Every way to the newest version, or to version `at`, from a listing of `_delta_log/`: by the newest checkpoint first, then by older
+ * ones, at last by commits alone. All give the same state. None: there is no log.
+ * Failures: TableError `delta/log-gap` where no way is without a gap; `delta/no-such-version` where the log does not reach `at`.
  */
-export function logSegment(keys: Iterable<string>, table: string, at: bigint | null = null): LogSegment | null {
+export function logSegments(keys: Iterable<string>, table: string, at: bigint | null = null): LogSegment[] {
   const paths = [...keys].map(parseLogPath).filter((path): path is LogPath => path !== null);
-  if (paths.length === 0) return null;
-  const upTo = (version: bigint) => at === null || version <= at;
-  const checkpoint = newestComplete(paths.filter((path) => path.kind !== 'commit' && upTo(path.version)));
-  const from = checkpoint ? checkpoint.version : -1n;
-  const commits = paths
-    .filter((path) => path.kind === 'commit' && path.version > from && upTo(path.version))
-    .map((path) => path.version)
-    .sort((a, b) => (a < b ? -1 : 1));
-  const version = commits.at(-1) ?? from;
-  if (at !== null && version !== at) {
-    throw new TableError('delta/no-such-version', `${table} has no version ${at}; the newest readable one below it is ${version}`);
-  }
-  checkContiguous(commits, from, table);
-  return { checkpointVersion: from, checkpoint: checkpoint?.keys ?? [], commits, version };
+  if (paths.length === 0) return [];
+  const within = paths.filter(({ version }) => at === null || version <= at);
+  const commits = within.filter(({ kind }) => kind === 'commit').map(({ version }) => version).sort((a, b) => (a < b ? -1 : 1));
+  const starts = [...completeCheckpoints(within), NO_CHECKPOINT];
+  const newest = commits.at(-1) ?? -1n;
+  const version = starts[0].version > newest ? starts[0].version : newest;
+  const segments = starts.map((start) => ({
+    checkpointVersion: start.version, checkpoint: start.keys, commits: commits.filter((commit) => commit > start.version), version,
+  }));
+  const whole = segments.filter((segment) => gapIn(segment) === null);
+  if (at !== null && (version !== at || whole.length === 0)) throw noSuchVersion(table, { at, version, first: commits[0] });
+  if (whole.length > 0) return whole;
+  throw new TableError('delta/log-gap', `${table}: commit ${gapIn(segments[0])!} is missing while ${version} exists; the table cannot be read until it is restored`);
 }
 
-function checkContiguous(commits: readonly bigint[], from: bigint, table: string): void {
-  let expected = from + 1n;
-  for (const version of commits) {
-    if (version !== expected) {
-      throw new TableError('delta/log-gap', `${table}: commit ${expected} is missing while ${version} exists; the table cannot be read until it is restored`);
-    }
+const NO_CHECKPOINT = { version: -1n, keys: [] };
+
+/** The first missing version, or null. */
+function gapIn({ checkpointVersion, commits, version }: LogSegment): bigint | null {
+  let expected = checkpointVersion + 1n;
+  for (const commit of commits) {
+    if (commit !== expected) return expected;
     expected++;
   }
+  return expected === version + 1n ? null : expected;
 }
 
-function newestComplete(paths: readonly LogPath[]): { version: bigint; keys: string[] } | null {
-  const versions = [...new Set(paths.map((path) => path.version))].sort((a, b) => (a > b ? -1 : 1));
-  for (const version of versions) {
-    const here = paths.filter((path) => path.version === version);
-    const single = here.find((path) => path.kind === 'checkpoint');
-    if (single?.kind === 'checkpoint') return { version, keys: [single.key] };
-    const parts = here.filter((path) => path.kind === 'checkpoint-part');
-    for (const total of new Set(parts.map((path) => path.parts))) {
-      const complete = parts.filter((path) => path.parts === total).sort((a, b) => a.part - b.part);
-      if (complete.length === total) return { version, keys: complete.map((path) => path.key) };
-    }
-  }
-  return null;
+function noSuchVersion(table: string, { at, version, first }: { at: bigint; version: bigint; first: bigint | undefined }): TableError {
+  const why = version === at ? `its log has commits from ${first ?? at} on, and no checkpoint at or below ${at} leads there` : `the newest version at or below it is ${version}`;
+  return new TableError('delta/no-such-version', `${table} can no longer be read at version ${at}: ${why}; choose a newer version`, { facts: { table, at } });
+}
+
+/** Newest first. A single file goes before a multi-part one of its version. */
+function completeCheckpoints(paths: readonly LogPath[]): { version: bigint; keys: string[] }[] {
+  const singles = paths.flatMap((path) => (path.kind === 'checkpoint' ? [{ version: path.version, keys: [path.key] }] : []));
+  const sets = Map.groupBy(paths.filter((path) => path.kind === 'checkpoint-part'), ({ version, parts }) => `${version}/${parts}`);
+  const multi = [...sets.values()].flatMap((set) => {
+    const parts = set.sort((a, b) => a.part - b.part);
+    return parts.length === parts[0].parts && parts.every(({ part }, i) => part === i + 1) ? [{ version: parts[0].version, keys: parts.map(({ key }) => key) }] : [];
+  });
+  return [...singles, ...multi].sort((a, b) => (a.version === b.version ? 0 : a.version > b.version ? -1 : 1));
 }

@@ -30,11 +30,21 @@ export function array(elementType: DataType): ArrayType {
 }
 
 export function parseSchema(schemaString: string): StructType {
-  const parsed: unknown = JSON.parse(schemaString);
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(schemaString);
+  } catch (cause) {
+    throw new TableError('delta/schema', `schemaString is not JSON: ${start(schemaString)}; restore the log entry that holds it`, { cause });
+  }
   if (typeof parsed !== 'object' || parsed === null || (parsed as { type?: unknown }).type !== 'struct') {
-    throw new TableError('delta/schema', `schemaString is not a struct: ${schemaString.slice(0, 80)}`);
+    throw new TableError('delta/schema', `schemaString is not a struct: ${start(schemaString)}; restore the log entry that holds it`);
   }
   return parsed as StructType;
+}
+
+/** Text, or nothing at all where a log lacks the field. */
+function start(schemaString: string | undefined): string {
+  return String(schemaString).slice(0, 80);
 }
 
 /** A column that an operation names but the table lacks is a caller's mistake, told with the columns there are. */

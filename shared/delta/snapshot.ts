@@ -65,7 +65,7 @@ export class Replay {
       throw new TableError('delta/no-metadata', `${table} at version ${version} has no ${this.#protocol ? 'metaData' : 'protocol'} action; the log is damaged or is not a Delta log`);
     }
     const known = this.#base?.metaData === this.#metaData && this.#base.protocol === this.#protocol;
-    if (!known) checkReadable(this.#protocol, table);
+    if (!known) checkReadable(this.#protocol, this.#metaData, table);
     return {
       version,
       protocol: this.#protocol,

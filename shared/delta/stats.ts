@@ -1,4 +1,5 @@
-import { parseJson, printJson } from './json.ts';
+import { TableError } from '../errors.ts';
+import { parseJson, printJson, toBigInt } from './json.ts';
 import { printTimestampUs } from './partition-values.ts';
 import type { DataType, StructField, StructType } from './schema.ts';
 
@@ -26,13 +27,13 @@ const MAX_CODE_POINT = 0x10ffff;
 
 const MINMAX_TYPES = new Set(['string', 'long', 'integer', 'short', 'byte', 'double', 'float', 'date', 'timestamp', 'timestamp_ntz']);
 
-/** The top-level columns among the first 32 leaves, partition columns apart. */
+/** The top-level columns among the first 32 leaves, partition columns apart; structs count their leaves but get no statistics here. */
 export function indexedFields(schema: StructType, partitionColumns: readonly string[]): StructField[] {
   let leaves = 0;
   return schema.fields.filter((field) => {
     if (partitionColumns.includes(field.name)) return false;
     leaves += leafCount(field.type);
-    return leaves <= INDEXED_LEAVES_MAX;
+    return leaves <= INDEXED_LEAVES_MAX && !isStruct(field.type);
   });
 }
 
@@ -57,23 +58,35 @@ export function printStats(rows: bigint, fields: readonly StructField[], aggrega
   return printJson({ numRecords: rows, minValues, maxValues, nullCount, tightBounds: true });
 }
 
-/** Null where the file has none, or where they are not what the protocol says. */
+/** Null where the file has none: they are optional. A bound of null is none. Failures: TableError `delta/statistics` where they are no JSON. */
 export function parseStats(stats: string | null | undefined): FileStats | null {
   if (!stats) return null;
-  const parsed = parseJson(stats) as Partial<FileStats> | null;
-  if (typeof parsed !== 'object' || parsed === null || parsed.numRecords === undefined) return null;
+  let parsed: Partial<FileStats> | null;
+  try {
+    parsed = parseJson(stats) as Partial<FileStats> | null;
+  } catch (cause) {
+    throw new TableError('delta/statistics', `the statistics of a file are not JSON: ${stats.slice(0, 80)}; rewrite the file (OPTIMIZE) with an engine that writes them`, { cause });
+  }
+  const numRecords: unknown = parsed?.numRecords;
+  if (typeof numRecords !== 'bigint' && !Number.isSafeInteger(numRecords)) return null;
   return {
-    numRecords: BigInt(parsed.numRecords),
-    minValues: parsed.minValues ?? {},
-    maxValues: parsed.maxValues ?? {},
-    nullCount: parsed.nullCount ?? {},
+    numRecords: toBigInt(numRecords),
+    minValues: withoutNulls(parsed?.minValues),
+    maxValues: withoutNulls(parsed?.maxValues),
+    nullCount: withoutNulls(parsed?.nullCount),
   };
 }
 
+function withoutNulls(values: Readonly<Record<string, unknown>> | null | undefined): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(values ?? {}).filter(([, value]) => value !== null));
+}
+
+function isStruct(type: DataType): type is StructType {
+  return typeof type !== 'string' && type.type === 'struct';
+}
+
 function leafCount(type: DataType): number {
-  if (typeof type === 'string') return 1;
-  if (type.type === 'struct') return type.fields.reduce((sum, field) => sum + leafCount(field.type), 0);
-  return 1;
+  return isStruct(type) ? type.fields.reduce((sum, field) => sum + leafCount(field.type), 0) : 1;
 }
 
 function printBound(value: ColumnAggregate['min'], type: DataType, side: 'min' | 'max'): unknown {
@@ -84,7 +97,7 @@ function printBound(value: ColumnAggregate['min'], type: DataType, side: 'min' |
     case 'timestamp_ntz': return printTimestampUs(value as bigint).slice(0, -1);
     case 'date': return new Date(Number(value) * 86_400_000).toISOString().slice(0, 10);
     // JSON has no NaN and no infinity, and prints -0 as 0: equal in every comparison.
-    case 'double': case 'float': return Number.isFinite(value as number) ? value : null;
+    case 'double': case 'float': return Number.isFinite(value) ? value : null;
     default: return value;
   }
 }
@@ -103,7 +116,7 @@ export function truncateMax(text: string): string | null {
   const points = Array.from(text.slice(0, 4 * STRING_GIVE_UP));
   for (let cut = STRING_PREFIX_MAX; cut <= STRING_GIVE_UP; cut++) {
     if (points.length <= cut) return points.length < 4 * STRING_GIVE_UP && points.join('') === text ? text : null;
-    const next = points[cut]!.codePointAt(0)!;
+    const next = points[cut].codePointAt(0)!;
     if (next === MAX_CODE_POINT) continue;
     return points.slice(0, cut).join('') + String.fromCodePoint(next < 0x7f ? 0x7f : MAX_CODE_POINT);
   }

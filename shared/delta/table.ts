@@ -60,8 +60,7 @@ export class DeltaTable {
 
   /** Reads what others have committed since. */
   async refresh(): Promise<Snapshot> {
-    this.#snapshot = await refreshSnapshot(this.source, this.#snapshot);
-    return this.#snapshot;
+    return this.#keep(await refreshSnapshot(this.source, this.#snapshot));
   }
 
   /** An older version; TableError `delta/no-such-version`. */
@@ -75,7 +74,7 @@ export class DeltaTable {
   /** Commits on the snapshot the caller planned with. The newest snapshot is kept either way. */
   async commit(base: Snapshot, transaction: Transaction): Promise<CommitOutcome> {
     const outcome = await commit(this.source, base, transaction, this.#clock);
-    this.#snapshot = outcome.snapshot;
+    this.#keep(outcome.snapshot);
     return outcome;
   }
 
@@ -91,7 +90,14 @@ export class DeltaTable {
   }
 
   async checkpoint(): Promise<void> {
-    this.#snapshot = await writeCheckpoint(this.source, this.#snapshot, this.#clock);
+    this.#keep(await writeCheckpoint(this.source, this.#snapshot, this.#clock));
+  }
+
+  /** Only forward: of calls that overlap, one that began earlier may end later. Returns the newest. */
+  #keep(snapshot: Snapshot): Snapshot {
+    const [older, newer] = snapshot.version < this.#snapshot.version ? [snapshot, this.#snapshot] : [this.#snapshot, snapshot];
+    this.#snapshot = older.checkpointVersion > newer.checkpointVersion ? { ...newer, checkpointVersion: older.checkpointVersion } : newer;
+    return this.#snapshot;
   }
 }
 

@@ -1,0 +1,68 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Clock } from '../../shared/clock.ts';
+import { systemClock } from '../../shared/clock.ts';
+import { DuckCheckpointCodec } from '../../shared/columnar/checkpoint-codec.ts';
+import { Engine } from '../../shared/columnar/duckdb.ts';
+import type { Row } from '../../shared/columnar/duckdb.ts';
+import type { LogSource } from '../../shared/delta/log-reader.ts';
+import { DeltaTable } from '../../shared/delta/table.ts';
+import { TableIo } from '../../shared/pipeline/table-io.ts';
+import { LocalFiles } from '../../shared/storage/local-files.ts';
+import type { ObjectStore } from '../../shared/storage/object-store.ts';
+
+/** The engine and a folder of its own, for tests of Delta tables; `close` removes both. */
+export interface DeltaBench {
+  readonly engine: Engine;
+  readonly folder: string;
+  source(store: ObjectStore, table?: string): LogSource;
+  /** The table in `store`, which must be there. */
+  open(store: ObjectStore): Promise<TableIo>;
+  io(store: ObjectStore, delta: DeltaTable): TableIo;
+  /** Rows of a query over `rows`, the newest version of the table. */
+  rows(table: TableIo, sql?: string): Promise<Row[]>;
+  close(): Promise<void>;
+}
+
+export async function openDeltaBench(clock: Clock = systemClock): Promise<DeltaBench> {
+  const folder = await mkdtemp(join(tmpdir(), 'assay-delta-'));
+  const engine = new Engine({ memoryMb: 256, threads: 2, tempDir: join(folder, 'spill') });
+  const codec = new DuckCheckpointCodec({ engine, tempDir: folder });
+  const source = (store: ObjectStore, table = 'test'): LogSource => ({ store, codec, table });
+  const io = (store: ObjectStore, delta: DeltaTable) =>
+    new TableIo({ delta, store, localFiles: new LocalFiles({ store, dir: join(folder, 'cache'), bytesMax: 1e9 }), engine, tempDir: folder, clock });
+  return {
+    engine, folder, source, io,
+    open: async (store) => {
+      const delta = await DeltaTable.open(source(store), clock);
+      if (delta === null) throw new Error('there is no table');
+      return io(store, delta);
+    },
+    rows: async (table, sql = 'SELECT * EXCLUDE (_file) FROM rows') => {
+      const { snapshot } = table.delta;
+      return table.scan(snapshot, snapshot.files.values(), (scan) => engine.session((session) => session.rows(`WITH rows AS (${scan}) ${sql}`)));
+    },
+    close: async () => {
+      await engine.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Time stands still until somebody sleeps; sleeping takes a turn of the event loop. Chance and ids stay random. */
+export function patientClock(startMs = Date.parse('2025-04-01T12:00:00Z')): Clock & { advance(ms: number): void } {
+  let nowMs = startMs;
+  return {
+    ...systemClock,
+    nowMs: () => nowMs,
+    monotonicMs: () => nowMs,
+    sleep: (ms) => {
+      nowMs += ms;
+      return new Promise((resolve) => setImmediate(resolve));
+    },
+    advance: (ms) => {
+      nowMs += ms;
+    },
+  };
+}
