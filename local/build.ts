@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -6,7 +6,7 @@ import type { BuildOptions as EsbuildOptions, Plugin } from 'esbuild';
 
 export interface BuildOptions {
   readonly entry: string;
-  /** Its folder is the build's own and is emptied first. */
+  /** Its folder is the build's own and is replaced whole. */
   readonly outfile: string;
 }
 
@@ -25,21 +25,45 @@ const external = ['@azure/functions-core', '@duckdb/*', 'onnxruntime-node', '@da
  */
 export async function buildFunctions({ entry, outfile }: BuildOptions): Promise<BuiltFile[]> {
   const outdir = path.dirname(outfile);
-  await rm(outdir, { recursive: true, force: true });
-  await mkdir(outdir, { recursive: true });
+  await mkdir(path.dirname(outdir), { recursive: true });
+  // Built aside and moved in whole: an app that runs from this folder loads its later files from there.
+  const aside = await mkdtemp(`${outdir}-`);
   const lazy = new Set<string>();
-  const files = [await bundle({ entryPoints: [entry], outfile }, lazy)];
+  const files = [await bundle({ entryPoints: [entry], outfile: path.join(aside, path.basename(outfile)) }, lazy)];
   for (const name of lazy) {
     // The loop sees what a package adds to the set while it is bundled.
     const stdin = { contents: `export * from ${JSON.stringify(name)};`, resolveDir: root };
-    files.push(await bundle({ stdin, outfile: path.join(outdir, lazyFile(name)) }, lazy));
+    files.push(await bundle({ stdin, outfile: path.join(aside, lazyFile(name)) }, lazy));
   }
+  await rm(outdir, { recursive: true, force: true });
+  await rename(aside, outdir);
   return files;
+}
+
+/** Builds the app's functions into dist/, unless that is newer than everything it is made of. */
+export async function buildIfStale(): Promise<string> {
+  const outfile = path.join(root, 'dist/functions.cjs');
+  const built = await modifiedMs(outfile);
+  const sources = await Promise.all(['functions', 'shared'].map(async (folder) => readdir(path.join(root, folder), { recursive: true, withFileTypes: true })));
+  const files = sources.flat().filter((entry) => entry.isFile()).map((entry) => path.join(entry.parentPath, entry.name));
+  const newest = Math.max(...(await Promise.all([...files, path.join(root, 'package.json'), fileURLToPath(import.meta.url)].map(modifiedMs))));
+  if (built <= newest) await buildFunctions({ entry: path.join(root, 'functions/index.ts'), outfile });
+  return outfile;
+}
+
+async function modifiedMs(file: string): Promise<number> {
+  try {
+    return (await stat(file)).mtimeMs;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0;
+    throw error;
+  }
 }
 
 async function bundle(options: EsbuildOptions & { outfile: string }, lazy: Set<string>): Promise<BuiltFile> {
   const result = await build({
     ...options,
+    absWorkingDir: root,
     bundle: true,
     platform: 'node',
     format: 'cjs',

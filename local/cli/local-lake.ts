@@ -5,13 +5,15 @@ import { parseConfig } from '../../shared/config.ts';
 import type { Config } from '../../shared/config.ts';
 import { openLake } from '../../shared/open-lake.ts';
 import type { OpenLake } from '../../shared/open-lake.ts';
+import { BlobStore } from '../../shared/storage/blob-store.ts';
 import { startAzurite } from '../azurite.ts';
 import type { Flags } from './command.ts';
 import { homeOf, readRunInfo } from './home.ts';
 import type { RunInfo } from './home.ts';
 
 export const APP_DIR = join(import.meta.dirname, '../..');
-export const AZURITE_LAKE_URL = 'az://devstoreaccount1/lake';
+const AZURITE_CONTAINER = 'lake';
+export const AZURITE_LAKE_URL = `az://devstoreaccount1/${AZURITE_CONTAINER}`;
 const AZURITE_PORTS = { blobPort: 10_000, tablePort: 10_002 };
 
 /** Where a command's lake is and how it is reached; `close` ends what was started for it. */
@@ -39,6 +41,7 @@ export async function lakeAccess(flags: Flags): Promise<LakeAccess> {
     return { lakeUrl: named, connectionString: process.env['LAKE_CONNECTION_STRING'] ?? null, running: null, close: nothing };
   }
   const azurite = await startAzurite({ dir: home.azuriteDir, ...AZURITE_PORTS });
+  await new BlobStore({ access: { connectionString: azurite.connectionString }, container: AZURITE_CONTAINER }).ensureContainer();
   return { lakeUrl: AZURITE_LAKE_URL, connectionString: azurite.connectionString, running: null, close: () => azurite.close() };
 }
 

@@ -4,7 +4,7 @@ import type { Flags } from '../cli/command.ts';
 import { APP_DIR } from '../cli/local-lake.ts';
 import type { LakeAccess } from '../cli/local-lake.ts';
 import { homeOf } from '../cli/home.ts';
-import { buildFunctions } from '../build.ts';
+import { buildIfStale } from '../build.ts';
 import { startHost } from '../host/host.ts';
 import type { HostLog, LocalHost } from '../host/host.ts';
 import type { Feed } from './feed.ts';
@@ -35,8 +35,7 @@ export interface LocalApp {
 
 /** Builds the functions and runs them as the Functions host would, on this lake and this feed. */
 export async function startLocalApp({ access, feed, flags, live, httpPort, onLog }: LocalAppOptions): Promise<LocalApp> {
-  const entry = join(APP_DIR, 'dist/functions.cjs');
-  await buildFunctions({ entry: join(APP_DIR, 'functions/index.ts'), outfile: entry });
+  const entry = await buildIfStale();
   const home = homeOf();
   mkdirSync(home.tempDir, { recursive: true });
   const cacheDir = mkdtempSync(join(home.tempDir, 'app-'));

@@ -1,0 +1,6 @@
+import type { Command } from './command.ts';
+import { produceCommand } from './produce.ts';
+import { runCommand } from './run.ts';
+import { startCommand } from './start.ts';
+
+export const commands: readonly Command[] = [startCommand, runCommand, produceCommand];

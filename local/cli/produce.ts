@@ -1,0 +1,70 @@
+import { ConfigError } from '../../shared/errors.ts';
+import { systemClock } from '../../shared/clock.ts';
+import { lakeAccess, configFor, APP_DIR } from './local-lake.ts';
+import type { Command, Flags } from './command.ts';
+import { readPipeline } from '../../shared/open-lake.ts';
+import { openInput } from '../inputs/input.ts';
+import { EventStream } from '../producer/generate.ts';
+import { KafkaTarget } from '../producer/kafka-target.ts';
+import { produceAll, producePaced } from '../producer/run.ts';
+import type { ProduceReport } from '../producer/run.ts';
+import type { EventSource } from '../producer/source.ts';
+import type { ProduceTarget } from '../producer/target.ts';
+import { RATE_PER_S, START_MS } from '../producer/timeline.ts';
+import { feedOptions, fillOnce, openFeed } from '../run/feed.ts';
+import { count } from '../run/summary.ts';
+
+export const produceCommand: Command = {
+  name: 'produce',
+  usage: '(--events N [--seed S] | --input FILE|- [--event-type T]) [--rate R] [--brokers HOST:PORT --topic T]',
+  summary: 'Events into the embedded log, or into a Kafka topic: a seeded stream with every kind of trouble, or a file',
+  options: feedOptions,
+  run: async ({ flags, out }) => {
+    if (flags.text('events') === undefined && flags.text('input') === undefined) {
+      throw new ConfigError('cli/options', 'assay produce: give --events N or --input FILE');
+    }
+    const report = flags.text('brokers') === undefined ? await intoLog(flags) : await intoKafka(flags, flags.text('brokers')!);
+    out.result(report, () => `${count(report.appended)} events produced${report.held > 0 ? `; ${count(report.held)} were there before` : ''}`);
+    return 0;
+  },
+};
+
+async function intoLog(flags: Flags): Promise<ProduceReport> {
+  const access = await lakeAccess(flags);
+  try {
+    const pipeline = await readPipeline(configFor(access, flags), APP_DIR);
+    const feed = await openFeed(flags, access, pipeline.topics[0].name);
+    try {
+      return (await fillOnce({ ...feed, log: feed.log! }, flags, () => undefined))!;
+    } finally {
+      await feed.close();
+    }
+  } finally {
+    await access.close();
+  }
+}
+
+async function intoKafka(flags: Flags, brokers: string): Promise<ProduceReport> {
+  const topic = flags.text('topic');
+  if (topic === undefined) throw new ConfigError('cli/options', '--brokers needs --topic');
+  const target = await KafkaTarget.open({ connection: { brokers: brokers.split(','), clientId: 'assay-produce' }, topic });
+  try {
+    return await fill(target, flags);
+  } finally {
+    await target.close();
+  }
+}
+
+/** With --rate at that pace, else as fast as the broker takes it. */
+async function fill(target: ProduceTarget, flags: Flags): Promise<ProduceReport> {
+  const rate = flags.text('rate');
+  const stream = new EventStream({ seed: flags.integer('seed', 1), startMs: rate === undefined ? START_MS : systemClock.nowMs(), ratePerS: flags.integer('rate', RATE_PER_S, 1), partitions: target.partitions }, flags.integer('events', 0));
+  if (flags.text('input') === undefined && rate !== undefined) return producePaced({ stream, target, signal: new AbortController().signal });
+  return produceAll({ source: sourceOf(flags, stream, target), target });
+}
+
+function sourceOf(flags: Flags, stream: EventStream, target: ProduceTarget): EventSource {
+  const [path, eventType] = [flags.text('input'), flags.text('event-type')];
+  if (path === undefined) return stream;
+  return openInput({ path, partitions: target.partitions, nowMs: () => systemClock.nowMs(), ...(eventType === undefined ? {} : { eventType }) });
+}
