@@ -1,5 +1,6 @@
 import { systemClock } from '../../shared/clock.ts';
 import { isAssayError } from '../../shared/errors.ts';
+import { measure } from '../bench/result.ts';
 import type { OpenLake } from '../../shared/open-lake.ts';
 import { pipelineRunRow } from '../../shared/monitoring/rows.ts';
 import { appendLog } from '../../shared/pipeline/append-log.ts';
@@ -14,7 +15,7 @@ export interface TaskResult {
   readonly rows: number;
   readonly ms: number;
   readonly cpuMs: number;
-  /** Peak resident set of the process so far. */
+  /** Greatest resident set of the process while it ran. */
   readonly peakMb: number;
 }
 
@@ -45,13 +46,12 @@ export async function drainOnce(options: DrainOptions): Promise<TaskResult[]> {
 }
 
 async function runTask(task: string, run: () => Promise<number>, { opened, onTask, runId }: DrainOptions & { runId: string }): Promise<TaskResult> {
-  const [startMs, started, cpu] = [systemClock.nowMs(), systemClock.monotonicMs(), process.cpuUsage()];
+  const startMs = systemClock.nowMs();
   const log = (state: 'done' | 'failed', rows: number | null, error: string | null) => appendLog(opened.lake, 'pipeline_runs',
     [pipelineRunRow({ runId, pipeline: PIPELINE_RUN, task, state, startMs, endMs: systemClock.nowMs(), rows: rows === null ? null : BigInt(rows), error })], 10n);
   try {
-    const rows = await run();
-    const { user, system } = process.cpuUsage(cpu);
-    const result = { task, rows, ms: systemClock.monotonicMs() - started, cpuMs: (user + system) / 1000, peakMb: process.resourceUsage().maxRSS / 1024 };
+    const { value: rows, wall_s, cpu_s, peak_mb } = await measure(run);
+    const result = { task, rows, ms: wall_s * 1000, cpuMs: cpu_s * 1000, peakMb: peak_mb };
     await log('done', rows, null);
     onTask(result);
     return result;

@@ -1,0 +1,34 @@
+import { ConfigError } from '../../shared/errors.ts';
+import { benchIngest } from '../bench/ingest.ts';
+import { benchPipeline } from '../bench/pipeline.ts';
+import type { BenchResult } from '../bench/result.ts';
+import type { Command, Flags } from './command.ts';
+
+const benchmarks: Readonly<Record<string, (flags: Flags, emit: (result: BenchResult) => void) => Promise<void>>> = {
+  pipeline: benchPipeline,
+  ingest: benchIngest,
+};
+
+export const benchCommand: Command = {
+  name: 'bench',
+  usage: `${Object.keys(benchmarks).join('|')} [--events N] [--seed S] [--json]`,
+  summary: 'Measures on a fresh directory lake: one line a result, with --json one JSON object a line',
+  options: { events: { type: 'string' }, seed: { type: 'string' } },
+  run: async ({ positionals, flags, out }) => {
+    const name = positionals[0] ?? '';
+    const benchmark = benchmarks[name];
+    if (!benchmark) throw new ConfigError('cli/options', `there is no benchmark "${name}"; there are ${Object.keys(benchmarks).join(', ')}`);
+    await benchmark(flags, (result) => out.row(result, () => line(result)));
+    return 0;
+  },
+};
+
+function line({ name, parameters, wall_s, cpu_s, peak_mb, rows, bytes_in, bytes_out, requests }: BenchResult): string {
+  const asked = Object.entries(parameters).map(([key, value]) => `${key} ${value}`).join(', ');
+  const costs = requests === null ? '' : `  ${requests} requests, ${mb(bytes_in)} in, ${mb(bytes_out)} out`;
+  return `${name.padEnd(17)} ${rows.toLocaleString('en-US').padStart(10)} rows ${wall_s.toFixed(2).padStart(8)} s ${cpu_s.toFixed(2).padStart(8)} CPU s ${String(peak_mb).padStart(5)} MB${costs}  (${asked})`;
+}
+
+function mb(bytes: number | null): string {
+  return `${((bytes ?? 0) / 1e6).toFixed(1)} MB`;
+}
