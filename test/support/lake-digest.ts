@@ -1,0 +1,45 @@
+import { FileStore } from '../../shared/storage/file-store.ts';
+import { LocalFiles } from '../../shared/storage/local-files.ts';
+import { systemClock } from '../../shared/clock.ts';
+import { DuckCheckpointCodec } from '../../shared/columnar/checkpoint-codec.ts';
+import { Engine, quote } from '../../shared/columnar/duckdb.ts';
+import { DeltaTable } from '../../shared/delta/table.ts';
+import { TableIo } from '../../shared/pipeline/table-io.ts';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** Columns that depend on when a run ran and how its batches were cut, not on what it was given. */
+export const COLUMNS_OF_THE_CUT = ['bronze_version', 'incarnation', 'ingested_at', 'ingest_date', 'processed_at', 'quarantined_at', 'scored_at'];
+
+export interface TableDigest {
+  readonly rows: bigint;
+  /** Order-independent: equal multisets of rows give equal digests. */
+  readonly digest: string;
+}
+
+/** Row counts and digests of a directory lake's tables, the columns of the cut apart. Reads only. */
+export async function digestLake(dir: string, tables: readonly string[], without = COLUMNS_OF_THE_CUT): Promise<Record<string, TableDigest>> {
+  const tempDir = await mkdtemp(join(tmpdir(), 'assay-digest-'));
+  const engine = new Engine({ memoryMb: 512, threads: 2, tempDir });
+  try {
+    const digests: Record<string, TableDigest> = {};
+    for (const name of tables) digests[name] = await digestTable(dir, name, { engine, tempDir, without });
+    return digests;
+  } finally {
+    await engine.close();
+    await rm(tempDir, { recursive: true, force: true });
+  }
+}
+
+async function digestTable(dir: string, name: string, { engine, tempDir, without }: { engine: Engine; tempDir: string; without: readonly string[] }): Promise<TableDigest> {
+  const store = new FileStore({ dir: join(dir, name) });
+  const delta = await DeltaTable.open({ store, codec: new DuckCheckpointCodec({ engine, tempDir }), table: name }, systemClock);
+  if (!delta) throw new Error(`no table ${name} in ${dir}`);
+  const io = new TableIo({ delta, store, localFiles: new LocalFiles({ store, dir: join(tempDir, name), bytesMax: 1e9 }), engine, tempDir, clock: systemClock });
+  const columns = delta.snapshot.schema.fields.map((field) => field.name).filter((column) => !without.includes(column)).map(quote).join(', ');
+  return io.scan(delta.snapshot, delta.snapshot.files.values(), (scan) => engine.session(async (session) => {
+    const [row] = await session.rows(`SELECT count(*) AS rows, coalesce(sum(hash(ROW(${columns}))::HUGEINT)::VARCHAR, '0') AS digest FROM (${scan})`);
+    return { rows: row['rows'] as bigint, digest: row['digest'] as string };
+  }));
+}
