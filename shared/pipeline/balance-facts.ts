@@ -16,23 +16,24 @@ import type { TableIo } from './table-io.ts';
 /** The facts of the balance (semantics.md, section 8) out of logs and statistics; data is read only where a file straddles the border. */
 export async function readBalanceFacts(lake: Lake): Promise<BalanceFacts> {
   const [bronze, silver, quarantine, gold, gaps] = await Promise.all([BRONZE, SILVER, QUARANTINE, GOLD, OFFSET_GAPS].map((name) => lake.table(name))) as [TableIo, TableIo, TableIo, TableIo, TableIo];
-  // Downstream first: what is read later can only be further on, and is then taken at the version the reader names.
-  await gold.delta.refresh();
-  await silver.delta.refresh();
-  await quarantine.delta.refresh();
-  await bronze.delta.refresh();
-  const refined = progressOf(silver.delta.snapshot, stageAppId('refine', bronze.delta.id)) ?? -1n;
-  const scored = progressOf(gold.delta.snapshot, stageAppId('score', silver.delta.id)) ?? -1n;
+  // Downstream first: what is read later can only be further on, and is then taken at the version the reader names. The snapshots are
+  // kept: other invocations of this process move the tables on meanwhile.
+  const goldNow = await gold.delta.refresh();
+  const silverNow = await silver.delta.refresh();
+  const quarantineNow = await quarantine.delta.refresh();
+  const bronzeNow = await bronze.delta.refresh();
+  const refined = progressOf(silverNow, stageAppId('refine', bronzeNow.metaData.id)) ?? -1n;
+  const scored = progressOf(goldNow, stageAppId('score', silverNow.metaData.id)) ?? -1n;
   const bronzeAtSilver = await snapshotAt(bronze, refined);
   const silverAtGold = await snapshotAt(silver, scored);
   const gapOffsets = await readGaps(gaps);
-  const lanes = [...bronze.delta.snapshot.txns.keys()].map(parseLaneAppId).filter((lane) => lane !== null);
+  const lanes = [...bronzeNow.txns.keys()].map(parseLaneAppId).filter((lane) => lane !== null);
   return {
-    partitions: lanes.map((lane) => partitionFacts(lane, { bronze: bronze.delta.snapshot, bronzeAtSilver, silver: silver.delta.snapshot, refined, gapOffsets })),
-    silver: wholeTable(silver.delta.snapshot),
-    quarantine: { rows: await openRows(quarantine, refined), erased: 0n, expired: 0n },
+    partitions: lanes.map((lane) => partitionFacts(lane, { bronze: bronzeNow, bronzeAtSilver, silver: silverNow, refined, gapOffsets })),
+    silver: wholeTable(silverNow),
+    quarantine: { rows: await openRows(quarantine, quarantineNow, refined), erased: 0n, expired: 0n },
     silverAtGold: silverAtGold === 'none' ? NO_ROWS : silverAtGold === 'gone' ? UNKNOWN_ROWS : wholeTable(silverAtGold),
-    gold: wholeTable(gold.delta.snapshot),
+    gold: wholeTable(goldNow),
   };
 }
 
@@ -97,8 +98,7 @@ function wholeTable(snapshot: Snapshot): TableRows {
 }
 
 /** Quarantine rows that are not resolved, up to the Bronze version in Silver's txn. */
-async function openRows(quarantine: TableIo, refined: bigint): Promise<Term> {
-  const { snapshot } = quarantine.delta;
+async function openRows(quarantine: TableIo, snapshot: Snapshot, refined: bigint): Promise<Term> {
   const provisional = new Set(provisionalFiles(snapshot, refined));
   let open = 0n;
   for (const add of snapshot.files.values()) {
