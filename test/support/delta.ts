@@ -7,6 +7,7 @@ import { DuckCheckpointCodec } from '../../shared/columnar/checkpoint-codec.ts';
 import { Engine } from '../../shared/columnar/duckdb.ts';
 import type { Row } from '../../shared/columnar/duckdb.ts';
 import type { LogSource } from '../../shared/delta/log-reader.ts';
+import type { CheckpointCodec } from '../../shared/delta/parquet.ts';
 import { DeltaTable } from '../../shared/delta/table.ts';
 import { TableIo } from '../../shared/pipeline/table-io.ts';
 import { LocalFiles } from '../../shared/storage/local-files.ts';
@@ -49,6 +50,12 @@ export async function openDeltaBench(clock: Clock = systemClock): Promise<DeltaB
     },
   };
 }
+
+/** For logs without checkpoints: asking for one is the test's mistake. */
+export const noCheckpoints: CheckpointCodec = {
+  read: () => Promise.reject(new Error('this test has no checkpoints')),
+  write: () => Promise.reject(new Error('this test has no checkpoints')),
+};
 
 /** Time stands still until somebody sleeps; sleeping takes a turn of the event loop. Chance and ids stay random. */
 export function patientClock(startMs = Date.parse('2025-04-01T12:00:00Z')): Clock & { advance(ms: number): void } {
