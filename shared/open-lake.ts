@@ -35,15 +35,17 @@ export interface OpenLakeOptions {
   readonly root: string;
   /** For this process alone: spilled and downloaded files. */
   readonly tempDir: string;
+  /** False for who only reads: a table that is not there is then a ConfigError. */
+  readonly create?: boolean;
 }
 
-export async function openLake({ config, clock, root, tempDir }: OpenLakeOptions): Promise<OpenLake> {
+export async function openLake({ config, clock, root, tempDir, create = true }: OpenLakeOptions): Promise<OpenLake> {
   const pipeline = await readPipeline(config, root);
   const meter = new Meter();
   const engine = new Engine({ memoryMb: config.duckdbMemoryMb, threads: config.duckdbThreads, tempDir: join(tempDir, 'spill') });
   const definitions = [...pipelineTables(pipeline), ...logTables.map((table) => ({ ...table, description: 'What ran, when, and what it cost', configuration: {} }))];
   const store = await openStore(config, clock, meter);
-  const lake = new Lake({ store, engine, clock, tempDir, cacheBytesMax: config.cacheMb * 1024 * 1024, definitions });
+  const lake = new Lake({ store, engine, clock, tempDir, cacheBytesMax: config.cacheMb * 1024 * 1024, definitions, create });
   return { lake, engine, pipeline, meter, root };
 }
 

@@ -1,8 +1,19 @@
 import type { Command } from './command.ts';
 import { benchCommand } from './bench.ts';
 import { demoCommand } from './demo.ts';
+import { openCommand } from './open.ts';
 import { produceCommand } from './produce.ts';
 import { runCommand } from './run.ts';
+import { sqlCommand } from './sql.ts';
 import { startCommand } from './start.ts';
+import { tableChangesCommand } from './table-changes.ts';
+import { tableDescribeCommand } from './table-describe.ts';
+import { tableHistoryCommand } from './table-history.ts';
+import { tableListCommand } from './table-list.ts';
+import { tableReadCommand } from './table-read.ts';
 
-export const commands: readonly Command[] = [startCommand, runCommand, demoCommand, produceCommand, benchCommand];
+export const commands: readonly Command[] = [
+  startCommand, runCommand, demoCommand, produceCommand,
+  tableListCommand, tableDescribeCommand, tableReadCommand, tableHistoryCommand, tableChangesCommand, sqlCommand, openCommand,
+  benchCommand,
+];

@@ -14,7 +14,7 @@ import type { RunInfo } from './home.ts';
 export const APP_DIR = join(import.meta.dirname, '../..');
 const AZURITE_CONTAINER = 'lake';
 export const AZURITE_LAKE_URL = `az://devstoreaccount1/${AZURITE_CONTAINER}`;
-const AZURITE_PORTS = { blobPort: 10_000, tablePort: 10_002 };
+export const AZURITE_PORTS = { blobPort: 10_000, tablePort: 10_002 };
 
 /** Where a command's lake is and how it is reached; `close` ends what was started for it. */
 export interface LakeAccess {

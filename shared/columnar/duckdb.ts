@@ -227,7 +227,12 @@ export function literal(text: string): string {
 
 /** Paths as `read_parquet` and its kin take them: exactly these files, whatever pattern their names spell. */
 export function fileList(paths: readonly string[]): string {
-  return `[${paths.map((path) => literal(path.replace(/[*?[\]]/g, '[$&]'))).join(', ')}]`;
+  return `[${paths.map((path) => literal(filePattern(path))).join(', ')}]`;
+}
+
+/** The glob pattern that means this path alone. */
+export function filePattern(path: string): string {
+  return path.replace(/[*?[\]]/g, '[$&]');
 }
 
 function fromPhysical(column: string, kind: ColumnKind): string {
