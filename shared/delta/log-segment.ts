@@ -30,7 +30,7 @@ export function logSegments(keys: Iterable<string>, table: string, at: bigint | 
     checkpointVersion: start.version, checkpoint: start.keys, commits: commits.filter((commit) => commit > start.version), version,
   }));
   const whole = segments.filter((segment) => gapIn(segment) === null);
-  if (at !== null && (version !== at || whole.length === 0)) throw noSuchVersion(table, { at, version, first: commits[0] });
+  if (at !== null && (version !== at || at < 0n || whole.length === 0)) throw noSuchVersion(table, { at, version, first: commits[0] });
   if (whole.length > 0) return whole;
   throw new TableError('delta/log-gap', `${table}: commit ${gapIn(segments[0])!} is missing while ${version} exists; the table cannot be read until it is restored`);
 }
