@@ -1,7 +1,6 @@
-import { parseArgs } from 'node:util';
-import { ConfigError, isAssayError } from '../shared/errors.ts';
-import { commonOptions } from './cli/command.ts';
-import type { Command, Flags } from './cli/command.ts';
+import { isAssayError } from '../shared/errors.ts';
+import { parseCommandLine } from './cli/command-line.ts';
+import type { Command } from './cli/command.ts';
 import { commands } from './cli/commands.ts';
 import { consoleOutput } from './cli/output.ts';
 
@@ -15,41 +14,17 @@ async function main(args: readonly string[]): Promise<number> {
     return asked ? 0 : 2;
   }
   const rest = args.slice(command.name.split(' ').length);
-  const { values, positionals } = parse(command, rest);
-  if (values['help'] === true) {
+  const { flags, positionals } = parseCommandLine(command, rest);
+  if (flags.has('help')) {
     process.stdout.write(`assay ${command.name} ${command.usage}\n\n${command.summary}\n`);
     return 0;
   }
-  return command.run({ positionals, flags: flagsOf(values), out: consoleOutput(values['json'] === true) });
+  return command.run({ positionals, flags, out: consoleOutput(flags.has('json')) });
 }
 
 function findCommand(args: readonly string[]): Command | undefined {
   const typed = [args.slice(0, 2).join(' '), args[0] ?? ''];
   return commands.find(({ name }) => name === typed[0]) ?? commands.find(({ name }) => name === typed[1]);
-}
-
-function parse(command: Command, args: readonly string[]): { values: Record<string, unknown>; positionals: string[] } {
-  try {
-    return parseArgs({ args: [...args], options: { ...commonOptions, ...command.options }, allowPositionals: true, strict: true });
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new ConfigError('cli/options', `assay ${command.name}: ${reason}\nUsage: assay ${command.name} ${command.usage}`, { cause });
-  }
-}
-
-function flagsOf(values: Readonly<Record<string, unknown>>): Flags {
-  const text = (name: string) => (typeof values[name] === 'string' ? values[name] : undefined);
-  return {
-    text,
-    has: (name) => values[name] === true,
-    integer: (name, fallback, min = 0) => {
-      const typed = text(name);
-      if (typed === undefined) return fallback;
-      const value = Number(typed);
-      if (/^\d+$/.test(typed) && Number.isSafeInteger(value) && value >= min) return value;
-      throw new ConfigError('cli/options', `--${name} is "${typed}"; give a whole number of at least ${min}`);
-    },
-  };
 }
 
 function help(): string {

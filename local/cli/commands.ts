@@ -1,11 +1,14 @@
 import type { Command } from './command.ts';
 import { benchCommand } from './bench.ts';
 import { demoCommand } from './demo.ts';
+import { doctorCommand } from './doctor.ts';
 import { openCommand } from './open.ts';
 import { produceCommand } from './produce.ts';
+import { resetCommand } from './reset.ts';
 import { runCommand } from './run.ts';
 import { sqlCommand } from './sql.ts';
 import { startCommand } from './start.ts';
+import { statusCommand } from './status.ts';
 import { tableChangesCommand } from './table-changes.ts';
 import { tableDescribeCommand } from './table-describe.ts';
 import { tableHistoryCommand } from './table-history.ts';
@@ -15,5 +18,5 @@ import { tableReadCommand } from './table-read.ts';
 export const commands: readonly Command[] = [
   startCommand, runCommand, demoCommand, produceCommand,
   tableListCommand, tableDescribeCommand, tableReadCommand, tableHistoryCommand, tableChangesCommand, sqlCommand, openCommand,
-  benchCommand,
+  statusCommand, doctorCommand, resetCommand, benchCommand,
 ];

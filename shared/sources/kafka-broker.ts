@@ -72,6 +72,16 @@ export class KafkaBroker {
     return new Map(partitions.filter((p) => p.committedOffset >= 0n).map((p) => [p.partitionIndex, p.committedOffset]));
   }
 
+  /** `message.timestamp.type` of the topic; null where the broker does not tell. @throws {TransientError} */
+  async timestampType(topic: string): Promise<'CreateTime' | 'LogAppendTime' | null> {
+    const { ConfigResourceTypes } = await import('@platformatic/kafka');
+    const described = await this.#ask(`the configuration of topic '${topic}'`, (admin) =>
+      admin.describeConfigs({ resources: [{ resourceType: ConfigResourceTypes.TOPIC, resourceName: topic, configurationKeys: ['message.timestamp.type'] }] }),
+    );
+    const type = described.flatMap(({ configs }) => configs).find(({ name }) => name === 'message.timestamp.type')?.value;
+    return type === 'CreateTime' || type === 'LogAppendTime' ? type : null;
+  }
+
   async close(): Promise<void> {
     const admin = await this.#admin;
     this.#admin = null;

@@ -1,0 +1,46 @@
+import type { MetaData, Protocol } from '../../../shared/delta/actions.ts';
+import { checkWritable } from '../../../shared/delta/protocol.ts';
+import { isAssayError } from '../../../shared/errors.ts';
+import type { LakeReader } from '../read-lake.ts';
+import { fail, ok, warn } from './finding.ts';
+import type { Finding } from './finding.ts';
+
+/** Opens every table that is there; each must be one that we can go on writing. */
+export async function checkTables({ lake }: LakeReader): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  let found = 0;
+  for (const name of lake.names) {
+    try {
+      const table = await lake.find(name);
+      if (table === null) continue;
+      found++;
+      const { protocol, metaData } = table.delta.snapshot;
+      checkWritable(protocol, metaData, name);
+      const excluded = excludedEngines(protocol, metaData);
+      if (excluded.length > 0) findings.push(warn('tables', `${name}: ${excluded.join('; ')}`));
+    } catch (error) {
+      if (!isAssayError(error)) throw error;
+      findings.push(fail('tables', error.message));
+    }
+  }
+  if (found === 0) findings.push(warn('tables', `${lake.store.url} has no tables yet: assay start or assay run --events 1000 makes them`));
+  else if (findings.length === 0) findings.push(ok('tables', `${found} tables, all of protocols that every Delta engine reads and that we can write`));
+  return findings;
+}
+
+/**
+ * Features that cost readers, by what was seen with deltalake 1.6.6, DuckDB 1.5.5 and Polars 2.1.0. What any of them adds to a table shows
+ * up in its protocol.
+ */
+const LIMITED: Readonly<Record<string, string>> = {
+  deletionVectors: 'Polars returns deleted rows where a path is percent-encoded, and delta-rs refuses to_pyarrow_dataset',
+  columnMapping: 'Polars and delta-rs\'s to_pyarrow_dataset refuse it, and DuckDB reads mapped partition columns as NULL',
+  v2Checkpoint: 'Polars and delta-rs\'s to_pyarrow_dataset refuse it',
+};
+
+export function excludedEngines({ readerFeatures, minReaderVersion }: Protocol, { configuration }: MetaData): string[] {
+  const features = new Set(readerFeatures);
+  // Before table features, reader version 2 meant column mapping, where it is in use.
+  if (minReaderVersion === 2 && (configuration['delta.columnMapping.mode'] ?? 'none') !== 'none') features.add('columnMapping');
+  return [...features].map((feature) => `it has the feature ${feature}${LIMITED[feature] === undefined ? ', which older engines refuse' : `: ${LIMITED[feature]}`}`);
+}

@@ -1,0 +1,68 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { isAbsolute, join, relative, resolve } from 'node:path';
+import { createInterface } from 'node:readline/promises';
+import { LOG_FOLDER } from '../../shared/delta/log-path.ts';
+import { ConfigError } from '../../shared/errors.ts';
+import { parseLakeUrl } from '../../shared/storage/lake-url.ts';
+import type { Command, Flags, Output } from './command.ts';
+import { homeOf, readRunInfo } from './home.ts';
+import { AZURITE_LAKE_URL } from './local-lake.ts';
+
+export const resetCommand: Command = {
+  name: 'reset',
+  usage: '[--lake file:DIR] [--yes] [--json]',
+  summary: 'Delete a local lake with its event log: what .assay/ holds, or a directory lake below this folder',
+  options: { yes: { type: 'boolean' } },
+  run: async ({ flags, out }) => {
+    const running = readRunInfo(homeOf());
+    if (running) throw new ConfigError('cli/running', `assay start (pid ${running.pid}) runs in this folder; stop it by Ctrl-C first`);
+    const dir = dirToDelete(flags);
+    const exists = existsSync(dir);
+    if (!exists) out.note(`There is nothing at ${dir}.`);
+    else if (!(await agreed(dir, flags))) {
+      out.note('Nothing was deleted.');
+      return 1;
+    } else await rm(dir, { recursive: true });
+    return report(out, { dir, deleted: exists });
+  },
+};
+
+function report(out: Output, facts: { dir: string; deleted: boolean }): number {
+  out.result(facts, () => (facts.deleted ? `Deleted ${facts.dir}` : 'Nothing to delete'));
+  return 0;
+}
+
+/** Only what `assay` itself made here is ever deleted. Failures: ConfigError `cli/reset`. */
+function dirToDelete(flags: Flags): string {
+  const lakeUrl = flags.text('lake') ?? process.env['LAKE_URL'] ?? AZURITE_LAKE_URL;
+  if (lakeUrl === AZURITE_LAKE_URL) return homeOf().dir;
+  const url = parseLakeUrl(lakeUrl);
+  if (url.kind !== 'file') throw new ConfigError('cli/reset', `${lakeUrl} is no lake of this machine; reset deletes local ones only. Delete its container with the tools of its cloud.`);
+  const dir = resolve(url.dir);
+  const fromHere = relative(process.cwd(), dir);
+  if (fromHere === '' || fromHere.startsWith('..') || isAbsolute(fromHere)) {
+    throw new ConfigError('cli/reset', `${dir} does not lie below ${process.cwd()}; go to the folder above it and call reset there`);
+  }
+  const names = existsSync(dir) ? readdirSync(dir) : [];
+  const tables = names.filter((name) => existsSync(join(dir, name, LOG_FOLDER)));
+  // A folder `models` alone could be anybody's.
+  const ours = tables.length > 0 ? [...tables, ...BESIDE_TABLES] : [];
+  const foreign = names.filter((name) => !ours.includes(name));
+  if (foreign.length === 0) return dir;
+  throw new ConfigError('cli/reset', `${dir} holds what no lake of ours holds: ${foreign.slice(0, 5).join(', ')}${foreign.length > 5 ? ` and ${foreign.length - 5} more` : ''}; delete it by hand if it shall go`);
+}
+
+/** Run state and the embedded log; models. */
+const BESIDE_TABLES = ['_assay', 'models'];
+
+async function agreed(dir: string, flags: Flags): Promise<boolean> {
+  if (flags.has('yes')) return true;
+  if (!process.stdin.isTTY) throw new ConfigError('cli/confirm', `reset deletes ${dir}; there is no terminal to ask on, so say --yes`);
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return /^y(es)?$/i.test((await terminal.question(`Delete ${dir} with everything in it? [y/N] `)).trim());
+  } finally {
+    terminal.close();
+  }
+}
