@@ -1,3 +1,4 @@
+import type * as DuckModule from '@duckdb/node-api';
 import type { DuckDBConnection, DuckDBInstance, DuckDBType, DuckDBValue } from '@duckdb/node-api';
 import { ConfigError, TransientError } from '../errors.ts';
 
@@ -83,13 +84,11 @@ export class Engine {
   }
 }
 
-type DuckModule = typeof import('@duckdb/node-api');
-
 export class Session {
   readonly #connection: DuckDBConnection;
-  readonly #duckdb: DuckModule;
+  readonly #duckdb: typeof DuckModule;
 
-  constructor(connection: DuckDBConnection, duckdb: DuckModule) {
+  constructor(connection: DuckDBConnection, duckdb: typeof DuckModule) {
     this.#connection = connection;
     this.#duckdb = duckdb;
   }
@@ -171,15 +170,11 @@ export class Session {
 
   #typeOf(kind: ColumnKind): DuckDBType {
     const d = this.#duckdb;
-    switch (kind) {
-      case 'text': return d.VARCHAR;
-      case 'utf8': case 'blob': return d.BLOB;
-      case 'integer': case 'date': return d.INTEGER;
-      case 'long': case 'timestamp': return d.BIGINT;
-      case 'double': return d.DOUBLE;
-      case 'boolean': return d.BOOLEAN;
-      case 'headers': return d.LIST(d.STRUCT({ key: d.VARCHAR, value: d.BLOB }));
-    }
+    const types: Readonly<Record<ColumnKind, DuckDBType>> = {
+      text: d.VARCHAR, utf8: d.BLOB, blob: d.BLOB, integer: d.INTEGER, date: d.INTEGER, long: d.BIGINT, timestamp: d.BIGINT, double: d.DOUBLE,
+      boolean: d.BOOLEAN, headers: d.LIST(d.STRUCT({ key: d.VARCHAR, value: d.BLOB })),
+    };
+    return types[kind];
   }
 
   #physical(value: unknown, kind: ColumnKind): DuckDBValue {
@@ -236,12 +231,9 @@ export function filePattern(path: string): string {
 }
 
 function fromPhysical(column: string, kind: ColumnKind): string {
-  switch (kind) {
-    case 'utf8': return `decode(${column})`;
-    case 'timestamp': return `make_timestamp(${column})::TIMESTAMPTZ`;
-    case 'date': return `(DATE '1970-01-01' + ${column})`;
-    default: return column;
-  }
+  if (kind === 'utf8') return `decode(${column})`;
+  if (kind === 'timestamp') return `make_timestamp(${column})::TIMESTAMPTZ`;
+  return kind === 'date' ? `(DATE '1970-01-01' + ${column})` : column;
 }
 
 /** bigint, number, string, boolean and null as they are; a BLOB as Uint8Array; timestamps as bigint µs; dates as number of days; a MAP as a list of {key, value}; the rest as text. */

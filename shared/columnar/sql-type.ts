@@ -21,11 +21,9 @@ export function sqlType(type: SqlSource): string {
     if (name) return name;
     throw new TableError('columnar/type', `columns of type ${type} are not supported`);
   }
-  switch (type.type) {
-    case 'array': return `${sqlType(type.elementType)}[]`;
-    case 'map': return `MAP(${sqlType(type.keyType)}, ${sqlType(type.valueType)})`;
-    case 'struct': return `STRUCT(${type.fields.map((field) => `${quote(field.name)} ${sqlType(field.type)}`).join(', ')})`;
-  }
+  if (type.type === 'array') return `${sqlType(type.elementType)}[]`;
+  if (type.type === 'map') return `MAP(${sqlType(type.keyType)}, ${sqlType(type.valueType)})`;
+  return `STRUCT(${type.fields.map((field) => `${quote(field.name)} ${sqlType(field.type)}`).join(', ')})`;
 }
 
 /**

@@ -77,8 +77,9 @@ export function parseStats(stats: string | null | undefined): FileStats | null {
   };
 }
 
+/** Without a prototype: a column may be called `constructor`. */
 function withoutNulls(values: Readonly<Record<string, unknown>> | null | undefined): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(values ?? {}).filter(([, value]) => value !== null));
+  return { __proto__: null, ...Object.fromEntries(Object.entries(values ?? {}).filter(([, value]) => value !== null)) };
 }
 
 function isStruct(type: DataType): type is StructType {

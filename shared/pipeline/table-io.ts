@@ -9,6 +9,7 @@ import { deletedRows, vectorKey } from '../delta/deletion-vector.ts';
 import { objectKey } from '../delta/object-key.ts';
 import { printPartitionValue } from '../delta/partition-values.ts';
 import type { PartitionValue } from '../delta/partition-values.ts';
+import { checkWritable } from '../delta/protocol.ts';
 import { fieldOf } from '../delta/schema.ts';
 import type { StructField } from '../delta/schema.ts';
 import type { Snapshot } from '../delta/snapshot.ts';
@@ -111,7 +112,8 @@ export class TableIo {
 
   /** Writes the relation's rows as new files, one a combination of partition values. They are invisible until a commit names them. */
   async write(session: Session, relation: string, options: { dataChange?: boolean } = {}): Promise<AddFile[]> {
-    const { schema, metaData } = this.delta.snapshot;
+    const { schema, metaData, protocol } = this.delta.snapshot;
+    checkWritable(protocol, metaData, this.delta.source.table);
     const combinations = await distinctPartitions(session, relation, metaData.partitionColumns);
     const adds: AddFile[] = [];
     await mkdir(this.#tempDir, { recursive: true });
@@ -121,25 +123,20 @@ export class TableIo {
       const where = metaData.partitionColumns.map((column) => `${quote(column)} IS NOT DISTINCT FROM ${sqlLiteral(combination[column] as PartitionValue, fieldOf(schema, column))}`);
       const columns = schema.fields.filter((field) => !metaData.partitionColumns.includes(field.name)).map(castColumn).join(', ');
       const select = `SELECT ${columns} FROM ${relation}${where.length > 0 ? ` WHERE ${where.join(' AND ')}` : ''}`;
-      await session.run(`COPY (${select}) TO ${literal(path)} (FORMAT parquet, COMPRESSION zstd)`);
-      const stats = await this.#statsOf(session, path);
-      if (stats === null) {
-        await rm(path, { force: true });
-        continue;
-      }
       const partitionValues = Object.fromEntries(metaData.partitionColumns.map((column) =>
         [column, printPartitionValue(combination[column] as PartitionValue, fieldOf(schema, column).type as string)]));
-      const size = await this.#upload(name, path);
-      adds.push({ path: name, partitionValues, size, modificationTime: this.clock.nowMs(), dataChange: options.dataChange ?? true, stats });
+      try {
+        await session.run(`COPY (${select}) TO ${literal(path)} (FORMAT parquet, COMPRESSION zstd)`);
+        const stats = await this.#statsOf(session, path);
+        if (stats === null) continue;
+        const { size } = await stat(path);
+        await this.#store.putFile(name, path);
+        adds.push({ path: name, partitionValues, size, modificationTime: this.clock.nowMs(), dataChange: options.dataChange ?? true, stats });
+      } finally {
+        await rm(path, { force: true });
+      }
     }
     return adds;
-  }
-
-  async #upload(name: string, path: string): Promise<number> {
-    const { size } = await stat(path);
-    await this.#store.putFile(name, path);
-    await rm(path, { force: true });
-    return size;
   }
 
   /** Read back from the file itself: what the log says is what the file holds. Null: no rows. */

@@ -108,6 +108,10 @@ describe('statistics of others', () => {
     expect(parseStats('{"numRecords":3,"minValues":{"a":null,"b":1},"maxValues":null}')).toEqual({ numRecords: 3n, minValues: { b: 1 }, maxValues: {}, nullCount: {} });
   });
 
+  test('a column called like a member of every object has no bound either', () => {
+    expect(parseStats('{"numRecords":3}')!.minValues['constructor']).toBeUndefined();
+  });
+
   test('what is no JSON is refused', () => {
     expect(() => parseStats('{"numRecords":')).toThrow(expect.objectContaining({ code: 'delta/statistics' }));
   });
