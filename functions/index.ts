@@ -9,3 +9,4 @@ import './maintain.ts';
 import './monitor.ts';
 import './dashboard.ts';
 import './live.ts';
+import './terminate.ts';

@@ -43,6 +43,8 @@ export interface App {
   monitor(): Promise<StageOutcome>;
   /** The dashboard. */
   page(): Promise<Page>;
+  /** Writes what the run log still holds and lets go of the broker and the engine. The app is of no use afterwards. */
+  close(): Promise<void>;
 }
 
 export const CODE_VERSION = '0.1.0';
@@ -58,6 +60,13 @@ export function getApp(): Promise<App> {
   // A failed start is not kept: the next invocation tries again.
   app.catch(() => { app = null; });
   return app;
+}
+
+/** When the worker ends: closes the app if it was ever built. */
+export async function closeApp(): Promise<void> {
+  const closing = app;
+  app = null;
+  if (closing) await (await closing).close();
 }
 
 async function openApp(env: Readonly<Record<string, string | undefined>>): Promise<App> {
@@ -114,6 +123,11 @@ async function openApp(env: Readonly<Record<string, string | undefined>>): Promi
       return { kind: 'committed', rows: report.tables.length, version: (await lake.table('monitor_logs')).delta.snapshot.version, more: false };
     }),
     page: () => renderLakePage({ lake, pipeline, clock, topics, targetS: config.targetFreshnessS }),
+    close: async () => {
+      await flush();
+      await broker?.close();
+      await opened.engine.close();
+    },
   };
 }
 
