@@ -1,4 +1,4 @@
-import { TableError } from '../errors.ts';
+import { TableError, assert } from '../errors.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { parseAction, parseActions } from './actions.ts';
 import type { Action } from './actions.ts';
@@ -38,7 +38,8 @@ export async function loadSnapshotAt(source: LogSource, version: bigint | null):
 }
 
 /**
- * The versions after `snapshot`, folded in. The first 404 ends the log only if one listing shows nothing newer, else it is a gap.
+ * The versions after `snapshot`, folded in. The first 404 ends the log only if one listing shows nothing newer. What a checkpoint
+ * carries on past was cleaned up, then the table is read anew; else it is a gap, TableError `delta/log-gap`.
  */
 export async function refreshSnapshot(source: LogSource, snapshot: Snapshot): Promise<Snapshot> {
   const replay = new Replay(snapshot);
@@ -49,7 +50,11 @@ export async function refreshSnapshot(source: LogSource, snapshot: Snapshot): Pr
     replay.apply(actions);
     version++;
   }
-  await proveEnd(source, version + 1n);
+  if (await provenBehind(source, version + 1n)) {
+    const anew = await loadSnapshot(source);
+    assert(anew, `the log of ${source.table} was listed, then it was not there`);
+    return anew;
+  }
   return version === snapshot.version ? snapshot : replay.finish(version, snapshot.checkpointVersion, source.table);
 }
 
@@ -84,16 +89,16 @@ export async function* readCommits(source: LogSource, from: bigint, to: bigint):
 /** A gap of fewer versions than this is seen even where it crosses from one block of names into the next. */
 const GAP_SEEN = 10n;
 
-async function proveEnd(source: LogSource, missing: bigint): Promise<void> {
-  for (const prefix of new Set([blockPrefix(missing), blockPrefix(missing + GAP_SEEN)])) {
-    for (const key of await list(source.store, prefix)) {
-      const path = parseLogPath(key);
-      if (path?.kind !== 'commit' || path.version <= missing) continue;
-      // Written between our GET and the listing: then the missing one is there by now.
-      if ((await source.store.head(commitKey(missing))) !== null) return;
-      throw new TableError('delta/log-gap', `${source.table}: commit ${missing} is missing while ${path.version} exists; the table cannot be read until it is restored`);
-    }
-  }
+/** False: the log ends before `missing`. True: it goes on with a checkpoint. */
+async function provenBehind(source: LogSource, missing: bigint): Promise<boolean> {
+  const keys: string[] = [];
+  for (const prefix of new Set([blockPrefix(missing), blockPrefix(missing + GAP_SEEN)])) keys.push(...(await list(source.store, prefix)));
+  const newer = keys.map(parseLogPath).filter((path) => path !== null && path.version >= missing && !(path.kind === 'commit' && path.version === missing));
+  if (newer.length === 0) return false;
+  // Written between our GET and the listing: then the missing one is there by now.
+  if ((await source.store.head(commitKey(missing))) !== null) return false;
+  if (newer.some((path) => path!.kind !== 'commit')) return true;
+  throw new TableError('delta/log-gap', `${source.table}: commit ${missing} is missing while ${newer[0]!.version} exists; the table cannot be read until it is restored`);
 }
 
 /** Version that `_last_checkpoint` names, or null without a readable one. */

@@ -40,10 +40,10 @@ export function rowsOf(adds: Iterable<AddFile>): bigint {
   return rows;
 }
 
-/** numRecords is written by every engine we know; a file without it cannot be counted without being read. */
+/** Rows that a reader sees. numRecords is written by every engine we know; a file without it cannot be counted without being read. */
 export function rowsOfFile(add: AddFile): bigint {
   const stats = parseStats(add.stats);
-  if (stats) return stats.numRecords;
+  if (stats) return stats.numRecords - BigInt(add.deletionVector?.cardinality ?? 0);
   throw new TableError('delta/no-statistics', `${add.path} has no numRecords in its statistics; rewrite the file (OPTIMIZE) with an engine that writes them`);
 }
 

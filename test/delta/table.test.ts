@@ -162,9 +162,16 @@ describe('refreshing', () => {
     expect(brief(await reader.refresh())).toEqual(at(23));
   });
 
+  test('a reader whose next versions were cleaned up reads on from the checkpoint', async () => {
+    const reader = await grow(3);
+    await grow(23, 10);
+    for (let version = 0n; version <= 15n; version++) await memory.delete(commitKey(version));
+    expect(brief(await reader.refresh())).toEqual(at(23, 19));
+  });
+
   test.each([[2n, 3], [999n, 1_000], [998n, 1_001]])('commit %s missing while newer ones exist is a gap', async (missing, newest) => {
-    const reader = await grow(Number(missing) - 1);
-    await grow(newest);
+    const reader = await grow(Number(missing) - 1, 9_999);
+    await grow(newest, 9_999);
     await memory.delete(commitKey(missing));
     await expect(reader.refresh()).rejects.toMatchObject({ code: 'delta/log-gap', message: expect.stringContaining(`commit ${missing} is missing`) as string });
   });
