@@ -30,14 +30,14 @@ export const openCommand: Command = {
   usage: '[--with duckdb|python|spark] [--lake URL] [--json]',
   summary: 'Print the lines that open this lake in DuckDB, Python or Spark',
   options: { with: { type: 'string' } },
-  run: ({ flags, out }) => {
+  run: async ({ flags, out }) => {
     const chosen = chosenEngines(flags.text('with'));
     const { access, up } = lakeToOpen(flags);
     const lines = openLines(access);
     const only = Object.fromEntries(chosen.map((engine) => [engine, lines[engine]]));
     out.result(only, () => chosen.length === 1 ? lines[chosen[0]] : chosen.map((engine) => `${TITLE[engine]}\n\n${lines[engine]}\n`).join('\n'));
     if (!up) out.note('The lake\'s storage is not up: run "assay start" here, then "assay open" again, which knows its ports.');
-    return Promise.resolve(0);
+    return 0;
   },
 };
 

@@ -27,8 +27,8 @@ export function cellText(type: SqlSource, value: unknown): string | null {
 
 function scalar(type: string, value: unknown): unknown {
   switch (type) {
-    case 'timestamp': return `${isoMicros(value as bigint)}Z`;
-    case 'timestamp_ntz': return isoMicros(value as bigint);
+    case 'timestamp': return isoMicros(value as bigint, 'Z');
+    case 'timestamp_ntz': return isoMicros(value as bigint, '');
     case 'date': return isoDate(value as number);
     case 'binary': return Buffer.from(value as Uint8Array).toString('base64');
     case 'float': return shortestFloat(value as number);
@@ -42,12 +42,12 @@ const MS_PER_DAY = 86_400_000;
 const DATE_MS_MAX = 8_640_000_000_000_000;
 const ISO_MS_DIGITS = '.000Z'.length;
 
-/** Without zone. Years beyond 9999 and before 0 in ISO's six digits; what no calendar of ours reaches (DuckDB's infinity) as µs. */
-function isoMicros(us: bigint): string {
+/** Years beyond 9999 and before 0 in ISO's six digits; what no calendar of ours reaches (DuckDB's infinity) as µs. */
+function isoMicros(us: bigint, zone: '' | 'Z'): string {
   const ms = us / US_PER_MS - (us % US_PER_MS < 0n ? 1n : 0n);
   if (ms > DATE_MS_MAX || ms < -DATE_MS_MAX) return `${us}us`;
   const fraction = ((us % 1_000_000n) + 1_000_000n) % 1_000_000n;
-  return `${new Date(Number(ms)).toISOString().slice(0, -ISO_MS_DIGITS)}.${String(fraction).padStart(6, '0')}`;
+  return `${new Date(Number(ms)).toISOString().slice(0, -ISO_MS_DIGITS)}.${String(fraction).padStart(6, '0')}${zone}`;
 }
 
 function isoDate(days: number): string {
