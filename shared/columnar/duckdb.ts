@@ -69,6 +69,7 @@ export class Engine {
 
   async #create(): Promise<DuckDBInstance> {
     const duckdb = await import('@duckdb/node-api');
+    await keepByteOrderMarks();
     const instance = await duckdb.DuckDBInstance.create(':memory:', {
       memory_limit: `${this.#options.memoryMb}MB`,
       threads: String(this.#options.threads),
@@ -82,6 +83,12 @@ export class Engine {
     connection.closeSync();
     return instance;
   }
+}
+
+/** The client decodes text without the byte order mark it begins with; to a payload or a key that is a character like any other. */
+async function keepByteOrderMarks(): Promise<void> {
+  const { default: accessors } = await import('@duckdb/node-api/lib/vectors/dataAccessors.js');
+  Object.assign(accessors, { textDecoder: new TextDecoder('utf-8', { ignoreBOM: true }) });
 }
 
 export class Session {

@@ -13,7 +13,7 @@ export async function appendLog(lake: Lake, name: string, rows: readonly LogRow[
   if (rows.length === 0) return;
   const table = await lake.table(name);
   const columns = lake.definition(name).schema.fields.map((field): LoadColumn => {
-    const kind = KINDS[String(field.type as string)];
+    const kind = KINDS[field.type as string];
     assert(kind, `log column ${field.name} has a type that is not plain`);
     return { name: field.name, kind, values: rows.map((row) => row[field.name] ?? null) };
   });

@@ -4,20 +4,26 @@ import { parseStats } from '../delta/stats.ts';
 import type { AddFile } from '../delta/actions.ts';
 import { TableError } from '../errors.ts';
 import type { BalanceFacts, CountedTerms, PartitionFacts, TableRows, Term } from '../monitoring/balance.ts';
-import { laneStartAppId, parseLaneAppId } from './bronze-plan.ts';
+import { laneAppId, laneName, laneStartAppId, parseLaneAppId } from './bronze-plan.ts';
 import type { Lane } from './bronze-plan.ts';
 import { TERMS, countAppId } from './counts.ts';
 import type { Lake } from './lake.ts';
+import { countRowsInside, readGaps } from './offset-gaps.ts';
+import { clipRanges, countOffsets } from './offset-ranges.ts';
+import type { OffsetRange } from './offset-ranges.ts';
 import { provisionalFiles } from './quarantine.ts';
 import { stageAppId } from './stage.ts';
 import { BRONZE, GOLD, OFFSET_GAPS, QUARANTINE, SILVER } from './tables.ts';
 import type { TableIo } from './table-io.ts';
 
-/** The facts of the balance (semantics.md, section 8) out of logs and statistics; data is read only where a file straddles the border. */
+/**
+ * The facts of the balance (semantics.md, section 8) out of logs and statistics. Data is read only where a file of quarantine straddles
+ * the border, or where gaps are listed whose offsets Bronze seems to have.
+ */
 export async function readBalanceFacts(lake: Lake): Promise<BalanceFacts> {
   const [bronze, silver, quarantine, gold, gaps] = await Promise.all([BRONZE, SILVER, QUARANTINE, GOLD, OFFSET_GAPS].map((name) => lake.table(name))) as [TableIo, TableIo, TableIo, TableIo, TableIo];
   // Downstream first: what is read later can only be further on, and is then taken at the version the reader names. The snapshots are
-  // kept: other invocations of this process move the tables on meanwhile.
+  // kept, for a stage of this worker may move its table on meanwhile.
   const goldNow = await gold.delta.refresh();
   const silverNow = await silver.delta.refresh();
   const quarantineNow = await quarantine.delta.refresh();
@@ -26,10 +32,11 @@ export async function readBalanceFacts(lake: Lake): Promise<BalanceFacts> {
   const scored = progressOf(goldNow, stageAppId('score', silverNow.metaData.id)) ?? -1n;
   const bronzeAtSilver = await snapshotAt(bronze, refined);
   const silverAtGold = await snapshotAt(silver, scored);
-  const gapOffsets = await readGaps(gaps);
+  const listed = await readGaps(gaps);
   const lanes = [...bronzeNow.txns.keys()].map(parseLaneAppId).filter((lane) => lane !== null);
+  const partitions = lanes.map((lane) => partitionFacts(lane, { bronze: bronzeNow, bronzeAtSilver, silver: silverNow, refined }));
   return {
-    partitions: lanes.map((lane) => partitionFacts(lane, { bronze: bronzeNow, bronzeAtSilver, silver: silverNow, refined, gapOffsets })),
+    partitions: await Promise.all(partitions.map(async (facts) => ({ ...facts, gapOffsets: await gapOffsets(facts, listed.get(laneName(facts)) ?? [], bronze, bronzeNow) }))),
     silver: wholeTable(silverNow),
     quarantine: { rows: await openRows(quarantine, quarantineNow, refined), erased: 0n, expired: 0n },
     silverAtGold: silverAtGold === 'none' ? NO_ROWS : silverAtGold === 'gone' ? UNKNOWN_ROWS : wholeTable(silverAtGold),
@@ -58,10 +65,9 @@ interface PartitionSources {
   readonly bronzeAtSilver: SnapshotAt;
   readonly silver: Snapshot;
   readonly refined: bigint;
-  readonly gapOffsets: ReadonlyMap<string, bigint>;
 }
 
-function partitionFacts(lane: Lane, { bronze, bronzeAtSilver, silver, refined, gapOffsets }: PartitionSources): PartitionFacts {
+function partitionFacts(lane: Lane, { bronze, bronzeAtSilver, silver, refined }: PartitionSources): Omit<PartitionFacts, 'gapOffsets'> {
   const bronzeCount = countAppId('bronze', lane);
   const atSilver: Term = bronzeAtSilver === 'none' ? 0n : bronzeAtSilver === 'gone' ? null : (progressOf(bronzeAtSilver, bronzeCount) ?? 0n);
   // Refine writes all terms of a partition with its first row: before that they are zero, after that an absent one is unknown.
@@ -70,16 +76,21 @@ function partitionFacts(lane: Lane, { bronze, bronzeAtSilver, silver, refined, g
   return {
     topic: lane.topic, incarnation: lane.incarnation, partition: lane.partition,
     base: progressOf(bronze, laneStartAppId(lane)),
-    last: progressOf(bronze, `bronze/${laneKey(lane)}`),
+    last: progressOf(bronze, laneAppId(lane)),
     bronzeRows: progressOf(bronze, bronzeCount),
-    gapOffsets: gapOffsets.get(laneKey(lane)) ?? 0n,
     bronzeRowsAtSilver: atSilver,
     counted,
   };
 }
 
-function laneKey({ topic, incarnation, partition }: Lane): string {
-  return `${topic}/${incarnation}/${partition}`;
+/** Of the listed offsets those up to the progress, for later ones nobody has passed; without those that Bronze holds all the same. */
+async function gapOffsets(facts: Omit<PartitionFacts, 'gapOffsets'>, listed: readonly OffsetRange[], bronze: TableIo, snapshot: Snapshot): Promise<Term> {
+  const { base, last, bronzeRows } = facts;
+  if (base === null || last === null || bronzeRows === null) return null;
+  const passed = clipRanges(listed, { firstOffset: base + 1n, lastOffset: last });
+  const offsets = countOffsets(passed);
+  if (offsets === 0n || offsets + bronzeRows === last - base) return offsets;
+  return offsets - (await countRowsInside(bronze, snapshot, facts, passed));
 }
 
 /** Sum of numRecords; unknown as soon as a file has no statistics. */
@@ -110,13 +121,5 @@ async function openRows(quarantine: TableIo, snapshot: Snapshot, refined: bigint
   if (provisional.size === 0) return open;
   const [row] = await quarantine.scan(snapshot, provisional, (scan) => quarantine.engine.session((session) =>
     session.rows(`SELECT count(*) AS n FROM (${scan}) WHERE bronze_version <= ${refined} AND resolved_at IS NULL`)));
-  return open + (row!['n'] as bigint);
-}
-
-async function readGaps(gaps: TableIo): Promise<Map<string, bigint>> {
-  const snapshot = await gaps.delta.refresh();
-  if (snapshot.files.size === 0) return new Map();
-  const rows = await gaps.scan(snapshot, snapshot.files.values(), (scan) => gaps.engine.session((session) => session.rows(
-    `SELECT topic || '/' || incarnation || '/' || "partition"::VARCHAR AS lane, sum(last_offset - first_offset + 1)::BIGINT AS offsets FROM (${scan}) WHERE NOT healed GROUP BY ALL`)));
-  return new Map(rows.map((row) => [row['lane'] as string, row['offsets'] as bigint]));
+  return open + (row['n'] as bigint);
 }

@@ -1,5 +1,6 @@
 import { assert } from '../errors.ts';
 import type { KafkaRecord } from '../sources/record.ts';
+import type { OffsetRange } from './offset-ranges.ts';
 
 /** Which records of a batch Bronze still lacks (semantics.md, section 3). Pure. */
 
@@ -10,10 +11,7 @@ export interface Lane {
   readonly partition: number;
 }
 
-export interface Gap extends Lane {
-  readonly firstOffset: bigint;
-  readonly lastOffset: bigint;
-}
+export interface Gap extends Lane, OffsetRange {}
 
 export interface LanePlan extends Lane {
   readonly appId: string;
@@ -24,13 +22,17 @@ export interface LanePlan extends Lane {
   readonly lastOffset: bigint;
 }
 
-export function laneAppId({ topic, incarnation, partition }: Lane): string {
-  return `bronze/${topic}/${incarnation}/${partition}`;
+export function laneName({ topic, incarnation, partition }: Lane): string {
+  return `${topic}/${incarnation}/${partition}`;
+}
+
+export function laneAppId(lane: Lane): string {
+  return `bronze/${laneName(lane)}`;
 }
 
 /** Where start − 1 is kept for good; the progress moves on. */
-export function laneStartAppId({ topic, incarnation, partition }: Lane): string {
-  return `bronze-start/${topic}/${incarnation}/${partition}`;
+export function laneStartAppId(lane: Lane): string {
+  return `bronze-start/${laneName(lane)}`;
 }
 
 /** Topic names have no slash; an incarnation neither. Null for an appId that is not Bronze's. */

@@ -41,12 +41,20 @@ export async function ingest(records: readonly KafkaRecord[], options: BronzeOpt
   if (records.length === 0) return { kind: 'nothing-to-do' };
   const lanes = lanesOf(records, await incarnationsOf(records, options.broker));
   const table = await options.lake.table(BRONZE);
+  let refreshed = false;
   const outcome = await untilSettled(`ingest of ${records.length} records`, async () => {
     const snapshot = await checkGeneration(table.delta, options.lake.definition(BRONZE));
     if (await fixStarts(lanes, snapshot, options)) return null;
     const plans = lanes.map((lane) => planLane(lane, progressOf(snapshot, lane.appId)!)).filter((plan) => plan !== null);
     if (plans.length === 0) return { kind: 'nothing-to-do' } as const;
-    await recordGaps(plans.flatMap((plan) => plan.gaps), options.lake, options.clock);
+    const gaps = plans.flatMap((plan) => plan.gaps);
+    if (gaps.length > 0 && !refreshed) {
+      // What looks missing to a worker that was away may have landed through another one.
+      await table.delta.refresh();
+      refreshed = true;
+      return null;
+    }
+    await recordGaps(gaps, options.lake, options.clock);
     return commitRows(plans, snapshot, options);
   });
   await table.delta.checkpointIfDue(options.checkpointInterval);
@@ -83,15 +91,17 @@ async function startOf(lane: BatchLane, snapshot: Snapshot, { broker, pipeline, 
   const first = lane.records.reduce((least, { offset }) => (offset < least ? offset : least), lane.records[0].offset);
   const later = [...snapshot.txns.keys()].some((appId) => appId.startsWith(`bronze/${topic}/`) && !appId.startsWith(`bronze/${topic}/${lane.incarnation}/`));
   const start = later ? 'earliest' : (definition?.start ?? 'earliest');
-  if (start === 'latest') return (await broker.committed(consumerGroup, topic)).get(partition) ?? first;
-  if (typeof start === 'object') {
-    const byTime = (await broker.offsetForTime(topic, start.timestampMs)).get(partition);
-    if (byTime !== undefined) return byTime < first ? byTime : first;
-  }
-  const earliest = (await broker.offsets(topic)).find((offsets) => offsets.partition === partition)?.earliest;
-  assert(earliest !== undefined, `the broker delivered a record of partition ${partition} but does not list that partition`);
-  // Retention may have passed the batch while it waited: what was delivered counts.
-  return earliest < first ? earliest : first;
+  // A time is asked for by name: what the trigger delivers from before it is dropped.
+  if (typeof start === 'object') return (await broker.offsetForTime(topic, start.timestampMs)).get(partition) ?? first;
+  const offset = start === 'latest' ? ((await broker.committed(consumerGroup, topic)).get(partition) ?? first) : await logStart(lane, broker);
+  // Retention, or the group, may have passed the batch while it waited: what was delivered counts.
+  return offset < first ? offset : first;
+}
+
+async function logStart({ topic, partition }: BatchLane, broker: Broker): Promise<bigint> {
+  const found = (await broker.offsets(topic)).find((offsets) => offsets.partition === partition);
+  assert(found, `the broker delivered a record of partition ${partition} but does not list that partition`);
+  return found.earliest;
 }
 
 async function commitRows(plans: readonly LanePlan[], snapshot: Snapshot, options: BronzeOptions): Promise<StageOutcome | null> {
@@ -137,7 +147,7 @@ function bronzeColumns(plans: readonly LanePlan[], pipeline: Pipeline, nowMs: nu
     { name: 'incarnation', kind: 'text', values: plans.flatMap((plan) => plan.records.map(() => plan.incarnation)) },
     { name: 'partition', kind: 'integer', values: column((record) => record.partition) },
     { name: 'offset', kind: 'long', values: column((record) => record.offset) },
-    { name: 'kafka_timestamp', kind: 'timestamp', values: column((record) => (record.timestampMs < 0 ? null : BigInt(record.timestampMs) * 1000n)) },
+    { name: 'kafka_timestamp', kind: 'timestamp', values: column(brokerTimeUs) },
     { name: 'timestamp_type', kind: 'text', values: column((record) => record.timestampType) },
     { name: 'key', kind: 'utf8', values: records.map((record, i) => (keyTextual[i] ? record.key : null)) },
     { name: 'key_bytes', kind: 'blob', values: records.map((record, i) => (keyTextual[i] ? null : record.key)) },
@@ -147,4 +157,11 @@ function bronzeColumns(plans: readonly LanePlan[], pipeline: Pipeline, nowMs: nu
     { name: 'ingested_at', kind: 'timestamp', values: column(() => ingestedUs) },
     { name: 'ingest_date', kind: 'date', values: column(() => Math.floor(nowMs / 86_400_000)) },
   ];
+}
+
+const YEAR_10000_MS = 253_402_300_800_000;
+
+/** Null where the record has none, or one past every engine's calendar, as a producer's clock may write it: no reason to stop. */
+function brokerTimeUs({ timestampMs }: KafkaRecord): bigint | null {
+  return timestampMs < 0 || timestampMs >= YEAR_10000_MS ? null : BigInt(timestampMs) * 1000n;
 }

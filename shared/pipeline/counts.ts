@@ -1,6 +1,7 @@
 import type { Action } from '../delta/actions.ts';
 import type { Snapshot } from '../delta/snapshot.ts';
 import { progressOf } from '../delta/snapshot.ts';
+import { laneName } from './bronze-plan.ts';
 import type { Lane } from './bronze-plan.ts';
 
 /** Running totals of refine, kept as txns in its own commits (semantics.md, section 8). */
@@ -9,8 +10,8 @@ export type Term = (typeof TERMS)[number];
 
 export type TermCounts = Readonly<Record<Term, bigint>>;
 
-export function countAppId(term: Term, { topic, incarnation, partition }: Lane): string {
-  return `count/${term}/${topic}/${incarnation}/${partition}`;
+export function countAppId(term: Term, lane: Lane): string {
+  return `count/${term}/${laneName(lane)}`;
 }
 
 export function parseCountAppId(appId: string): { term: Term; lane: Lane } | null {

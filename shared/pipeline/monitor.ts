@@ -110,5 +110,5 @@ async function countLate(lake: Lake): Promise<bigint> {
   if (snapshot.files.size === 0) return 0n;
   const [row] = await table.scan(snapshot, snapshot.files.values(), (scan) =>
     lake.engine.session((session) => session.rows(`SELECT count(*) FILTER (WHERE is_late) AS n FROM (${scan})`)));
-  return row!['n'] as bigint;
+  return row['n'] as bigint;
 }

@@ -9,7 +9,7 @@ import { parseStats } from '../delta/stats.ts';
 export async function pruneByKey(session: Session, snapshot: Snapshot, key: readonly string[], relation: string): Promise<AddFile[]> {
   const files = [...snapshot.files.values()];
   if (files.length === 0) return [];
-  const comparable = key.filter((column) => ['string', 'long', 'integer'].includes(String(fieldOf(snapshot.schema, column).type)));
+  const comparable = key.filter((column) => ['string', 'long', 'integer'].includes(fieldOf(snapshot.schema, column).type as string));
   if (comparable.length === 0) return files;
   const bounds = comparable.map((column, i) => `min(${quote(column)}) AS min${i}, max(${quote(column)}) AS max${i}`).join(', ');
   const [range] = await session.rows(`SELECT ${bounds} FROM ${relation}`);
@@ -27,6 +27,6 @@ function mayOverlap([lowest, highest]: readonly [unknown, unknown], [min, max]: 
 /** Text by UTF-8 bytes, integers by value. */
 function compare(a: unknown, b: unknown): number {
   if (typeof a === 'string' && typeof b === 'string') return Buffer.compare(Buffer.from(a), Buffer.from(b));
-  const [x, y] = [BigInt(a as bigint), BigInt(b as bigint)];
+  const [x, y] = [BigInt(a as bigint | number), BigInt(b as bigint | number)];
   return x < y ? -1 : x > y ? 1 : 0;
 }

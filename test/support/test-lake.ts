@@ -5,13 +5,17 @@ import { systemClock } from '../../shared/clock.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { Engine } from '../../shared/columnar/duckdb.ts';
 import { openModel } from '../../shared/model/manifest.ts';
+import { balance } from '../../shared/monitoring/balance.ts';
+import type { Balance } from '../../shared/monitoring/balance.ts';
 import { logTables } from '../../shared/monitoring/log-tables.ts';
 import { Champions } from '../../shared/pipeline/champion.ts';
 import type { Broker } from '../../shared/pipeline/bronze.ts';
 import { ingest } from '../../shared/pipeline/bronze.ts';
 import type { Pipeline } from '../../shared/pipeline/definition.ts';
+import { readBalanceFacts } from '../../shared/pipeline/balance-facts.ts';
 import { compileRules } from '../../shared/pipeline/judge.ts';
 import { Lake } from '../../shared/pipeline/lake.ts';
+import { maintain } from '../../shared/pipeline/maintain.ts';
 import { unobserved } from '../../shared/pipeline/observer.ts';
 import { parsePipelineFile } from '../../shared/pipeline/pipeline-file.ts';
 import { refine } from '../../shared/pipeline/refine.ts';
@@ -25,20 +29,27 @@ import type { ObjectStore } from '../../shared/storage/object-store.ts';
 export const LATE_AFTER_MS = 300_000;
 export const FUTURE_AFTER_MS = 86_400_000;
 
-/** A broker that knows one life of every topic and starts at 0. */
-export class OneLifeBroker implements Broker {
-  readonly partitions = 4;
+/** A broker whose answers are fields: one life of every topic, four partitions, starting at 0, unless a test says otherwise. */
+export class TestBroker implements Broker {
+  id = '11111111-1111-4111-8111-111111111111';
+  earliest = 0n;
+  latest = 1_000_000n;
+  partitions = 4;
+  byTime = new Map<number, bigint>();
+  byGroup = new Map<number, bigint>();
+
   topicId(): Promise<string> {
-    return Promise.resolve('11111111-1111-4111-8111-111111111111');
+    return Promise.resolve(this.id);
   }
   offsets(): Promise<{ partition: number; earliest: bigint; latest: bigint }[]> {
-    return Promise.resolve(Array.from({ length: this.partitions }, (_value, partition) => ({ partition, earliest: 0n, latest: 1_000_000n })));
+    const { earliest, latest } = this;
+    return Promise.resolve(Array.from({ length: this.partitions }, (_value, partition) => ({ partition, earliest, latest })));
   }
   offsetForTime(): Promise<Map<number, bigint>> {
-    return Promise.resolve(new Map());
+    return Promise.resolve(this.byTime);
   }
   committed(): Promise<Map<number, bigint>> {
-    return Promise.resolve(new Map());
+    return Promise.resolve(this.byGroup);
   }
 }
 
@@ -48,41 +59,69 @@ export interface TestLake {
   readonly engine: Engine;
   readonly pipeline: Pipeline;
   readonly folder: string;
+  readonly broker: TestBroker;
   ingest(records: readonly KafkaRecord[]): Promise<StageOutcome>;
   refine(sliceRows?: number): Promise<StageOutcome>;
   score(sliceRows?: number): Promise<StageOutcome>;
+  maintain(): Promise<StageOutcome>;
+  /** Refine, then score, until neither has anything to do. */
+  drain(sliceRows?: number): Promise<void>;
+  balance(): Promise<Balance>;
+  /** Rows of a query over `rows`, the newest version of a table. */
   rows(table: string, sql?: string): Promise<Record<string, unknown>[]>;
   /** A second worker: its own snapshots on the same tables. */
-  another(): Promise<TestLake>;
+  another(options?: TestLakeOptions): Promise<TestLake>;
   close(): Promise<void>;
 }
 
-export async function openTestLake(options: { store?: ObjectStore; clock?: Clock; pipelineText?: string; broker?: Broker; folder?: string } = {}): Promise<TestLake> {
+export interface TestLakeOptions {
+  readonly store?: ObjectStore;
+  readonly clock?: Clock;
+  readonly pipelineText?: string;
+  readonly broker?: TestBroker;
+  readonly folder?: string;
+  /** One that others close. */
+  readonly engine?: Engine;
+  readonly checkpointInterval?: bigint;
+}
+
+const eventsText = () => readFile(new URL('../../pipelines/events.json', import.meta.url), 'utf8');
+const models = new URL('../../models/', import.meta.url);
+const shipped = async () => openModel(await readFile(new URL('manifest.json', models)), await readFile(new URL('model.onnx', models)));
+
+export async function openTestLake(options: TestLakeOptions = {}): Promise<TestLake> {
   const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'assay-test-')));
-  const clock = options.clock ?? systemClock;
-  const text = options.pipelineText ?? (await readFile(new URL('../../pipelines/events.json', import.meta.url), 'utf8'));
+  const { clock = systemClock, broker = new TestBroker(), checkpointInterval = 10n } = options;
+  const text = options.pipelineText ?? (await eventsText());
   const pipeline = parsePipelineFile(text, 'test pipeline', { lateAfterMs: LATE_AFTER_MS, futureAfterMs: FUTURE_AFTER_MS });
-  const engine = new Engine({ memoryMb: 512, threads: 2, tempDir: join(folder, 'spill') });
+  const engine = options.engine ?? new Engine({ memoryMb: 512, threads: 2, tempDir: join(folder, 'spill') });
   const store = options.store ?? new FileStore({ dir: join(folder, 'lake') });
   const definitions = [...pipelineTables(pipeline), ...logTables.map((table) => ({ ...table, description: '', configuration: {} }))];
-  const lake = new Lake({ store, engine, clock, tempDir: join(folder, 'temp'), cacheBytesMax: 1e9, definitions });
-  const models = new URL('../../models/', import.meta.url);
-  const shipped = async () => openModel(await readFile(new URL('manifest.json', models)), await readFile(new URL('model.onnx', models)));
+  // Each worker has a folder of its own for what it downloads.
+  const lake = new Lake({ store, engine, clock, tempDir: await mkdtemp(join(folder, 'temp-')), cacheBytesMax: 1e9, definitions });
   const champions = new Champions({ lake, pipeline, clock, shipped, say: () => undefined });
-  const common = { lake, pipeline, clock, checkpointInterval: 10n, observe: unobserved };
+  const common = { lake, pipeline, clock, checkpointInterval, observe: unobserved };
+  const judge = compileRules(pipeline, { futureAfterMs: FUTURE_AFTER_MS });
+  const runRefine = (sliceRows = 250_000) => refine({ ...common, judge, lateAfterMs: LATE_AFTER_MS, sliceRows });
+  const runScore = (sliceRows = 250_000) => score({ ...common, champions, sliceRows });
   return {
-    lake, engine, pipeline, folder,
-    ingest: (records) => ingest(records, { ...common, broker: options.broker ?? new OneLifeBroker(), consumerGroup: 'test' }),
-    refine: (sliceRows = 250_000) => refine({ ...common, judge: compileRules(pipeline, { futureAfterMs: FUTURE_AFTER_MS }), lateAfterMs: LATE_AFTER_MS, sliceRows }),
-    score: (sliceRows = 250_000) => score({ ...common, champions, sliceRows }),
+    lake, engine, pipeline, folder, broker,
+    ingest: (records) => ingest(records, { ...common, broker, consumerGroup: 'test' }),
+    refine: runRefine,
+    score: runScore,
+    maintain: () => maintain(common),
+    drain: async (sliceRows) => {
+      for (const stage of [runRefine, runScore]) while ((await stage(sliceRows)).kind !== 'nothing-to-do');
+    },
+    balance: async () => balance(await readBalanceFacts(lake)),
     rows: async (name, sql = 'SELECT * EXCLUDE (_file) FROM rows') => {
       const table = await lake.table(name);
       const snapshot = await table.delta.refresh();
       return table.scan(snapshot, snapshot.files.values(), (scan) => engine.session((session) => session.rows(`WITH rows AS (${scan}) ${sql}`)));
     },
-    another: () => openTestLake({ ...options, folder, store }),
+    another: (more = {}) => openTestLake({ ...options, folder, store, broker, ...more }),
     close: async () => {
-      await engine.close();
+      if (!options.engine) await engine.close();
       if (!options.folder) await rm(folder, { recursive: true, force: true });
     },
   };
