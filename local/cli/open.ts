@@ -23,7 +23,7 @@ const ENGINES: readonly Engine[] = ['duckdb', 'python', 'spark'];
 const TITLE: Readonly<Record<Engine, string>> = { duckdb: 'DuckDB (1.5 or newer)', python: 'Python (pip install deltalake)', spark: 'Spark (4.2)' };
 /** The Delta package of the Spark in TITLE. */
 const SPARK_PACKAGE = 'io.delta:delta-spark_4.2_2.13:4.4.0';
-const PICK = 'WHERE anomaly_flag = -1 ORDER BY anomaly_score LIMIT 20';
+const PICK = 'WHERE anomaly_flag = -1 ORDER BY anomaly_score LIMIT 10';
 
 export const openCommand: Command = {
   name: 'open',

@@ -14,13 +14,12 @@ import { runCli } from '../../support/cli.ts';
 /** Tables that Spark wrote, each with the rows that it read back from them. */
 const TABLES = join(import.meta.dirname, '../../../../shared/delta-tables/spark');
 const present = existsSync(TABLES);
-if (!present) process.stderr.write('skipped: there is no ../shared/delta-tables beside the project\n');
 
 /** What the collection's own README says: logs without data files, an answer made in another time zone. */
 const WITHOUT_ANSWER = new Set(['data-reader-partition-values']);
 const named = present ? readdirSync(TABLES).filter((name) => existsSync(join(TABLES, name, 'expected')) && !WITHOUT_ANSWER.has(name)) : [];
 
-describe.skipIf(!present)('table read by address', () => {
+describe.skipIf(!present)(`table read by address${present ? '' : ' (skipped: there is no ../shared/delta-tables beside the project)'}`, () => {
   let folder: string;
   let engine: Engine;
   beforeAll(async () => {
