@@ -57,7 +57,7 @@ function isoDate(days: number): string {
 
 /** Nine digits always tell one float32 from the next; most need fewer. */
 function shortestFloat(value: number): number {
-  if (!Number.isFinite(value)) return value;
+  if (!Number.isFinite(value) || value === 0) return value;
   for (let digits = 1; digits < 9; digits++) {
     const shorter = Number(value.toPrecision(digits));
     if (Math.fround(shorter) === value) return shorter;

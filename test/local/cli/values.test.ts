@@ -18,6 +18,7 @@ describe('a value by its Delta type', () => {
     ['double', Number.NaN, '"NaN"'],
     ['double', Number.NEGATIVE_INFINITY, '"-Infinity"'],
     ['float', Math.fround(0.1), '0.1'],
+    ['float', -0, '-0.0'],
     ['float', Math.fround(16_777_217), '16777216'],
     ['float', Math.fround(3.402_823_4e38), '3.4028235e+38'],
     ['decimal(18,3)', '12.340', '"12.340"'],
