@@ -29,6 +29,8 @@ test.each([
   ['exactly as many as an array holds', range(10, 10 + 4096)],
   ['one more', range(10, 10 + 4097)],
   ['the ends of a bucket', [0xffff_ffffn, 0x1_0000_0000n]],
+  ['three containers, without offsets where there are runs', [0n, 65_536n, 131_072n]],
+  ['four, with offsets', [0n, 65_536n, 131_072n, 196_608n]],
   ['many containers', Array.from({ length: 70 }, (_value, i) => BigInt(i) * 65_536n)],
 ])('%s, with and without runs', (_name, sorted) => {
   expect([...decodeRoaring64(encodeRoaring64(sorted))]).toEqual(sorted);

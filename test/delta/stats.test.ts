@@ -11,7 +11,7 @@ const byCodePoint = (a: string, b: string): number => Buffer.compare(Buffer.from
 const text = fc.array(fc.oneof(
   fc.constantFrom('\0', 'a', '~', '\x7f', '\x80', 'é', '\uffff', '\ue000', '\u{10000}', '\u{10ffff}', '☃'),
   fc.string({ unit: 'binary', minLength: 1, maxLength: 1 }).filter((unit) => unit.isWellFormed()),
-), { maxLength: 150 }).map((units) => units.join(''));
+), { maxLength: 150, size: 'max' }).map((units) => units.join(''));
 
 describe('truncated text', () => {
   test('bounds hold by code point and split no surrogate pair', () => {
@@ -36,6 +36,12 @@ describe('truncated text', () => {
         if (max !== null) expect(byCodePoint(max, value)).toBeGreaterThanOrEqual(0);
       }
     }));
+  });
+
+  test('a pair on the edge is kept whole or left out', () => {
+    expect(truncateMin(`${'x'.repeat(31)}${'\u{1f600}'.repeat(5)}`)).toBe(`${'x'.repeat(31)}\u{1f600}`);
+    expect(truncateMin('\u{1f600}'.repeat(40))).toBe('\u{1f600}'.repeat(32));
+    expect(truncateMin(`x${'\u{1f600}'.repeat(40)}`)).toBe(`x${'\u{1f600}'.repeat(31)}`);
   });
 
   test.each([
