@@ -59,8 +59,9 @@ describe('what is written', () => {
       expect(stats.numRecords).toBe(BigInt(rows.length));
       for (const { name } of FIELDS) expect(stats.nullCount[name]).toBe(rows.filter((sample: Sample) => sample[name] === null).length);
       expect(await bench.rows(io, countFalseBounds(FIELDS, stats))).toEqual([{ wrong: 0n }]);
-      const read = await bench.rows(io, 'SELECT s, n, i, d, epoch_us(t) AS t, (y - DATE \'1970-01-01\')::INTEGER AS y, b, hex(x) AS x FROM rows');
-      expect(read).toEqual(rows.map(({ s, n, i, d, t, y, b, x }) => ({ s, n, i, d, t, y, b, x: x === null ? null : Buffer.from(x).toString('hex').toUpperCase() })));
+      const read = await bench.rows(io, 'SELECT s, n, i, d + 0 AS d, epoch_us(t) AS t, (y - DATE \'1970-01-01\')::INTEGER AS y, b, hex(x) AS x FROM rows');
+      // A dictionary of Parquet holds one zero for both signs.
+      expect(read).toEqual(rows.map(({ s, n, i, d, t, y, b, x }) => ({ s, n, i, d: d === 0 ? 0 : d, t, y, b, x: x === null ? null : Buffer.from(x).toString('hex').toUpperCase() })));
     }), { numRuns: 60 });
   });
 
@@ -86,8 +87,7 @@ describe('what is written', () => {
   test('a NaN leaves a column without bounds', async () => {
     const io = await create([field('d', 'double'), field('f', 'double')]);
     const [add] = await append(io, [{ name: 'd', kind: 'double', values: [1, Number.NaN, null] }, { name: 'f', kind: 'double', values: [1, -5, null] }]);
-    expect(JSON.parse(add.stats!)).toMatchObject({ minValues: { f: -5 }, maxValues: { f: 1 }, nullCount: { d: 1, f: 1 } });
-    expect(add.stats).not.toContain('"d":null');
+    expect(JSON.parse(add.stats!)).toEqual({ numRecords: 3, minValues: { f: -5 }, maxValues: { f: 1 }, nullCount: { d: 1, f: 1 }, tightBounds: true });
   });
 });
 
