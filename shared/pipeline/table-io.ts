@@ -1,12 +1,13 @@
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
-import { fileList, literal, quote } from '../columnar/duckdb.ts';
+import { fileList, literal, quote } from '../columnar/sql-text.ts';
 import type { Engine, Row, Session } from '../columnar/duckdb.ts';
 import { sqlType } from '../columnar/sql-type.ts';
 import type { AddFile } from '../delta/actions.ts';
 import { deletedRows, vectorKey } from '../delta/deletion-vector.ts';
 import { objectKey } from '../delta/object-key.ts';
+import { partitionFolder, pathOfKey } from '../delta/partition-path.ts';
 import { printPartitionValue } from '../delta/partition-values.ts';
 import type { PartitionValue } from '../delta/partition-values.ts';
 import { checkWritable } from '../delta/protocol.ts';
@@ -115,13 +116,16 @@ export class TableIo {
     const { schema, metaData, protocol } = this.delta.snapshot;
     checkWritable(protocol, metaData, this.delta.source.table);
     const combinations = await distinctPartitions(session, relation, metaData.partitionColumns);
+    // Another engine may have added columns that our rows know nothing of.
+    const known = new Set((await session.columnsOfSelect(`SELECT * FROM ${relation}`)).map(({ name }) => name.toLowerCase()));
+    const columns = schema.fields.filter((field) => !metaData.partitionColumns.includes(field.name))
+      .map((field) => `${known.has(field.name.toLowerCase()) ? quote(field.name) : 'NULL'}::${sqlType(field.type)} AS ${quote(field.name)}`).join(', ');
     const adds: AddFile[] = [];
     await mkdir(this.#tempDir, { recursive: true });
     for (const combination of combinations) {
       const name = `${this.clock.uuid()}.parquet`;
       const path = join(this.#tempDir, name);
       const where = metaData.partitionColumns.map((column) => `${quote(column)} IS NOT DISTINCT FROM ${sqlLiteral(combination[column] as PartitionValue, fieldOf(schema, column))}`);
-      const columns = schema.fields.filter((field) => !metaData.partitionColumns.includes(field.name)).map(castColumn).join(', ');
       const select = `SELECT ${columns} FROM ${relation}${where.length > 0 ? ` WHERE ${where.join(' AND ')}` : ''}`;
       const partitionValues = Object.fromEntries(metaData.partitionColumns.map((column) =>
         [column, printPartitionValue(combination[column] as PartitionValue, fieldOf(schema, column).type as string)]));
@@ -130,8 +134,9 @@ export class TableIo {
         const stats = await this.#statsOf(session, path);
         if (stats === null) continue;
         const { size } = await stat(path);
-        await this.#store.putFile(name, path);
-        adds.push({ path: name, partitionValues, size, modificationTime: this.clock.nowMs(), dataChange: options.dataChange ?? true, stats });
+        const key = partitionFolder(metaData.partitionColumns, partitionValues) + name;
+        await this.#store.putFile(key, path);
+        adds.push({ path: pathOfKey(key), partitionValues, size, modificationTime: this.clock.nowMs(), dataChange: options.dataChange ?? true, stats });
       } finally {
         await rm(path, { force: true });
       }
@@ -157,15 +162,11 @@ async function distinctPartitions(session: Session, relation: string, columns: r
   return session.rows(`SELECT DISTINCT ${list} FROM ${relation} ORDER BY ${list}`);
 }
 
-function castColumn(field: StructField): string {
-  return `${quote(field.name)}::${sqlType(field.type)} AS ${quote(field.name)}`;
-}
-
 function sqlLiteral(value: PartitionValue, field: StructField): string {
   if (value === null) return `NULL::${sqlType(field.type)}`;
   if (field.type === 'date') return `(DATE '1970-01-01' + ${String(value)})`;
   if (field.type === 'timestamp') return `make_timestamp(${String(value)})::TIMESTAMPTZ`;
-  return typeof value === 'string' ? literal(value) : `${String(value)}::${sqlType(field.type)}`;
+  return typeof value === 'string' ? literal(value) : `CAST(${String(value)} AS ${sqlType(field.type)})`;
 }
 
 function aggregateSql(field: StructField, i: number): string {

@@ -1,7 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { LoadColumn, Session } from '../../shared/columnar/duckdb.ts';
+import type { LoadColumn } from '../../shared/columnar/load-column.ts';
+import type { Session } from '../../shared/columnar/duckdb.ts';
 import type { AddFile } from '../../shared/delta/actions.ts';
 import { field, struct } from '../../shared/delta/schema.ts';
 import type { StructField } from '../../shared/delta/schema.ts';
@@ -100,7 +101,7 @@ describe('partitions', () => {
       { p: null, y: '1970-01-02' }, { p: null, y: '1970-01-02' }, { p: 'a/b=c %25', y: '1969-12-31' }, { p: "it's \0", y: '1970-01-01' }, { p: '☃', y: null },
     ].map((value) => JSON.stringify(value)).sort());
     for (const { path, stats } of adds) {
-      expect(path).toMatch(/^[0-9a-f-]{36}\.parquet$/);
+      expect(path).toMatch(/^p=[^/]+\/y=[^/]+\/[0-9a-f-]{36}\.parquet$/);
       expect(Object.keys(parseStats(stats)!.nullCount)).toEqual(['n']);
     }
     // The protocol has no empty partition value: it is read as null.

@@ -1,6 +1,6 @@
 import { runPython } from './python-venv.ts';
 
-export const OTHER_ENGINES = ['delta-rs', 'duckdb'] as const;
+export const OTHER_ENGINES = ['delta-rs', 'duckdb', 'polars'] as const;
 export type OtherEngine = (typeof OTHER_ENGINES)[number];
 
 /**
