@@ -1,4 +1,4 @@
-import { filePattern } from '../../shared/columnar/duckdb.ts';
+import { filePattern } from '../../shared/columnar/sql-text.ts';
 import type { Session } from '../../shared/columnar/duckdb.ts';
 
 /** What somebody typed may read these files and what the command itself has put into its folder, and nothing else. */

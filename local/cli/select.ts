@@ -1,4 +1,5 @@
-import { EngineError, quote } from '../../shared/columnar/duckdb.ts';
+import { EngineError } from '../../shared/columnar/duckdb.ts';
+import { quote } from '../../shared/columnar/sql-text.ts';
 import type { Session } from '../../shared/columnar/duckdb.ts';
 import { sourceType } from '../../shared/columnar/sql-type.ts';
 import { ConfigError } from '../../shared/errors.ts';

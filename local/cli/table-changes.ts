@@ -1,4 +1,4 @@
-import { quote } from '../../shared/columnar/duckdb.ts';
+import { quote } from '../../shared/columnar/sql-text.ts';
 import type { Session } from '../../shared/columnar/duckdb.ts';
 import { fileKey } from '../../shared/delta/actions.ts';
 import type { AddFile, RemoveFile } from '../../shared/delta/actions.ts';

@@ -1,4 +1,4 @@
-import { literal, quote } from '../../shared/columnar/duckdb.ts';
+import { literal, quote } from '../../shared/columnar/sql-text.ts';
 import type { Session } from '../../shared/columnar/duckdb.ts';
 import type { AddFile } from '../../shared/delta/actions.ts';
 import { fieldOf } from '../../shared/delta/schema.ts';

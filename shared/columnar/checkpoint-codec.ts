@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TableError } from '../errors.ts';
-import { fileList, literal, quote } from './duckdb.ts';
+import { fileList, literal, quote } from './sql-text.ts';
 import type { Engine, Session } from './duckdb.ts';
 
 /**

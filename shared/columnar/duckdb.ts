@@ -1,6 +1,9 @@
 import type * as DuckModule from '@duckdb/node-api';
-import type { DuckDBConnection, DuckDBInstance, DuckDBType, DuckDBValue } from '@duckdb/node-api';
+import type { DuckDBConnection, DuckDBDataChunk, DuckDBInstance, DuckDBType, DuckDBValue } from '@duckdb/node-api';
 import { ConfigError, TransientError } from '../errors.ts';
+import { physicalType, rowCount, sentColumn, viewSql } from './load-column.ts';
+import type { ColumnKind, LoadColumn, SentColumn } from './load-column.ts';
+import { literal, quote } from './sql-text.ts';
 
 /** DuckDB as the relational engine of one process: memory and threads capped, nothing fetched, loaded on first use. */
 export interface EngineOptions {
@@ -10,27 +13,10 @@ export interface EngineOptions {
   readonly tempDir: string;
 }
 
-/**
- * Physical kinds that a column is loaded in. `utf8`: bytes that are valid UTF-8 become VARCHAR without a detour through a JS string.
- * `timestamp`: bigint microseconds since the epoch. `date`: number of days. `headers`: Kafka headers as LIST(STRUCT(key, value)).
- */
-export type ColumnKind = 'text' | 'utf8' | 'blob' | 'integer' | 'long' | 'double' | 'boolean' | 'timestamp' | 'date' | 'headers';
-
-export interface LoadColumn {
-  readonly name: string;
-  readonly kind: ColumnKind;
-  /** One value a row; null for SQL NULL. */
-  readonly values: ArrayLike<unknown>;
-}
-
 export type Row = Record<string, unknown>;
 
 const CHUNK_ROWS = 2048;
-
-const TABLE_TYPE: Readonly<Record<ColumnKind, string>> = {
-  text: 'VARCHAR', utf8: 'BLOB', blob: 'BLOB', integer: 'INTEGER', long: 'BIGINT', double: 'DOUBLE', boolean: 'BOOLEAN',
-  timestamp: 'BIGINT', date: 'INTEGER', headers: 'STRUCT("key" VARCHAR, "value" BLOB)[]',
-};
+const EMPTY = new Uint8Array(0);
 
 export class Engine {
   readonly #options: EngineOptions;
@@ -112,12 +98,13 @@ export class Session {
   }
 
   /** The result in chunks of columns, streamed: for large results. No other statement may run on this session meanwhile. */
-  async *chunks(sql: string): AsyncIterable<{ readonly rows: number; readonly columns: readonly (readonly unknown[])[] }> {
+  async *chunks(sql: string): AsyncIterable<{ readonly rows: number; readonly columns: readonly ArrayLike<unknown>[] }> {
     const result = await this.#guard(sql, () => this.#connection.stream(sql));
     for (;;) {
       const chunk = await this.#guard(sql, () => result.fetchChunk());
       if (!chunk || chunk.rowCount === 0) return;
-      yield { rows: chunk.rowCount, columns: chunk.getColumns().map((column) => column.map(plainValue)) };
+      const columns = Array.from({ length: chunk.columnCount }, (_value, i) => plainColumn(chunk, i));
+      yield { rows: chunk.rowCount, columns };
     }
   }
 
@@ -150,29 +137,40 @@ export class Session {
 
   /** A temporary view `name` with these columns, over rows held by DuckDB. */
   async load(name: string, columns: readonly LoadColumn[]): Promise<void> {
+    const rows = rowCount(columns);
+    const sent = columns.map(sentColumn).filter((column) => column !== null);
+    // A table needs a column: rows of constants alone are counted by one of their own.
+    if (sent.length === 0) sent.push({ name: 'row', kind: 'integer', values: Int32Array.from({ length: rows }) });
     const raw = `raw_${name}`;
-    const body = columns.map(({ name: column, kind }) => `${quote(column)} ${TABLE_TYPE[kind]}`).join(', ');
-    await this.run(`CREATE OR REPLACE TEMP TABLE ${quote(raw)} (${body})`);
-    await this.#append(raw, columns);
-    const select = columns.map(({ name: column, kind }) => `${fromPhysical(quote(column), kind)} AS ${quote(column)}`).join(', ');
+    await this.run(`CREATE OR REPLACE TEMP TABLE ${quote(raw)} (${sent.map((column) => `${quote(column.name)} ${physicalType(column)}`).join(', ')})`);
+    await this.#append(raw, sent, rows);
+    const select = columns.map((column) => viewSql(column, quote(column.name))).join(', ');
     await this.run(`CREATE OR REPLACE TEMP VIEW ${quote(name)} AS SELECT ${select} FROM ${quote(raw)}`);
   }
 
-  async #append(table: string, columns: readonly LoadColumn[]): Promise<void> {
-    const rowCount = columns[0]?.values.length ?? 0;
+  async #append(table: string, columns: readonly SentColumn[], rowCount: number): Promise<void> {
     const appender = await this.#connection.createAppender(table);
     const types = columns.map(({ kind }) => this.#typeOf(kind));
     for (let start = 0; start < rowCount; start += CHUNK_ROWS) {
       const rows = Math.min(CHUNK_ROWS, rowCount - start);
       const chunk = this.#duckdb.DuckDBDataChunk.create(types, rows);
-      for (const [i, column] of columns.entries()) {
-        const values: DuckDBValue[] = Array.from({ length: rows });
-        for (let row = 0; row < rows; row++) values[row] = this.#physical(column.values[start + row], column.kind);
-        chunk.setColumnValues(i, values);
-      }
+      for (const [i, column] of columns.entries()) this.#fill(chunk, i, column, { start, rows });
       appender.appendDataChunk(chunk);
     }
     appender.closeSync();
+  }
+
+  #fill(chunk: DuckDBDataChunk, index: number, { values, kind, emptyIsNull }: SentColumn, { start, rows }: { start: number; rows: number }): void {
+    const items = ArrayBuffer.isView(values) ? itemsOf(chunk.getColumnVector(index)) : null;
+    if (items !== null && items.constructor === values.constructor) {
+      items.set((values as Float64Array).subarray(start, start + rows));
+      chunk.getColumnVector(index).flush();
+      return;
+    }
+    const converted: DuckDBValue[] = Array.from({ length: rows });
+    const absent = emptyIsNull ? new this.#duckdb.DuckDBBlobValue(EMPTY) : null;
+    for (let row = 0; row < rows; row++) converted[row] = this.#physical(values[start + row], kind) ?? absent;
+    chunk.setColumnValues(index, converted);
   }
 
   #typeOf(kind: ColumnKind): DuckDBType {
@@ -217,30 +215,21 @@ function notASelect(why: string): ConfigError {
   return new ConfigError('columnar/not-a-select', `only one statement that reads (SELECT, WITH … SELECT) is run here; ${why}`);
 }
 
-export function quote(identifier: string): string {
-  return `"${identifier.replaceAll('"', '""')}"`;
+/** The typed array behind a numeric vector, whose rows all have a value when it is full; null for other kinds. */
+function itemsOf(vector: unknown): Float64Array | null {
+  const { items } = vector as { readonly items?: unknown };
+  return ArrayBuffer.isView(items) ? (items as Float64Array) : null;
 }
 
-/** Text as SQL. DuckDB's parser ends a statement at a NUL, so that one is named. */
-export function literal(text: string): string {
-  const quoted = `'${text.replaceAll("'", "''")}'`;
-  return text.includes('\0') ? `(${quoted.replaceAll('\0', "' || chr(0) || '")})` : quoted;
-}
+const PRIMITIVES = new Set(['BIGINT', 'INTEGER', 'DOUBLE', 'VARCHAR', 'BOOLEAN']);
 
-/** Paths as `read_parquet` and its kin take them: exactly these files, whatever pattern their names spell. */
-export function fileList(paths: readonly string[]): string {
-  return `[${paths.map((path) => literal(filePattern(path))).join(', ')}]`;
-}
-
-/** The glob pattern that means this path alone. */
-export function filePattern(path: string): string {
-  return path.replace(/[*?[\]]/g, '[$&]');
-}
-
-function fromPhysical(column: string, kind: ColumnKind): string {
-  if (kind === 'utf8') return `decode(${column})`;
-  if (kind === 'timestamp') return `make_timestamp(${column})::TIMESTAMPTZ`;
-  return kind === 'date' ? `(DATE '1970-01-01' + ${column})` : column;
+function plainColumn(chunk: DuckDBDataChunk, index: number): ArrayLike<unknown> {
+  const vector = chunk.getColumnVector(index);
+  if (!PRIMITIVES.has(vector.type.toString())) return chunk.getColumnValues(index).map(plainValue);
+  const items = itemsOf(vector);
+  const { data } = (vector as unknown as { readonly validity: { readonly data: unknown } }).validity;
+  // Without a validity mask no row is null: one copy of the vector's memory, which goes with the chunk.
+  return items !== null && data === null ? items.slice() : chunk.getColumnValues(index);
 }
 
 /** bigint, number, string, boolean and null as they are; a BLOB as Uint8Array; timestamps as bigint µs; dates as number of days; a MAP as a list of {key, value}; the rest as text. */

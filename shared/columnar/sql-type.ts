@@ -1,5 +1,5 @@
 import { TableError } from '../errors.ts';
-import { quote } from './duckdb.ts';
+import { quote } from './sql-text.ts';
 
 /** The structural part of a Delta type that this file needs (delta's own types fit it). */
 export type SqlSource =

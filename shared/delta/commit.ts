@@ -41,6 +41,7 @@ const COMMIT_BACKOFF: Backoff = { attemptsMax: 15, delayMsBase: 50, delayMsMax: 
  */
 export async function commit(source: LogSource, base: Snapshot, transaction: Transaction, clock: Clock): Promise<CommitOutcome> {
   checkTransaction(transaction.actions);
+  for (const { remove } of transaction.actions) assert(!remove || base.files.has(fileKey(remove)), `a commit removes ${remove?.path}, which its snapshot does not have`);
   checkWritable(base.protocol, base.metaData, source.table);
   const txnId = clock.uuid();
   const intention = intentionOf(transaction);

@@ -1,4 +1,4 @@
-import type { ColumnKind, LoadColumn } from '../columnar/duckdb.ts';
+import type { ColumnKind, LoadColumn } from '../columnar/load-column.ts';
 import { assert } from '../errors.ts';
 import type { LogRow } from '../monitoring/log-tables.ts';
 import type { Lake } from './lake.ts';

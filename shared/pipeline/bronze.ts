@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { Clock } from '../clock.ts';
-import type { LoadColumn } from '../columnar/duckdb.ts';
+import { TextCodes } from '../columnar/load-column.ts';
+import type { LoadColumn } from '../columnar/load-column.ts';
 import { progressOf } from '../delta/snapshot.ts';
 import type { Snapshot } from '../delta/snapshot.ts';
 import { assert } from '../errors.ts';
@@ -141,22 +142,32 @@ function bronzeColumns(plans: readonly LanePlan[], pipeline: Pipeline, nowMs: nu
   const nonEmpty = (bytes: Uint8Array | null) => (bytes === null || bytes.length === 0 ? null : bytes);
   const textual = column(isText);
   const keyTextual = column((record) => record.key !== null && isUtf8(record.key));
-  const ingestedUs = BigInt(nowMs) * 1000n;
   return [
-    { name: 'topic', kind: 'text', values: column((record) => record.topic) },
-    { name: 'incarnation', kind: 'text', values: plans.flatMap((plan) => plan.records.map(() => plan.incarnation)) },
-    { name: 'partition', kind: 'integer', values: column((record) => record.partition) },
-    { name: 'offset', kind: 'long', values: column((record) => record.offset) },
+    laneColumn('topic', plans),
+    laneColumn('incarnation', plans),
+    { name: 'partition', kind: 'integer', values: Int32Array.from(records, (record) => record.partition) },
+    { name: 'offset', kind: 'long', values: BigInt64Array.from(records, (record) => record.offset) },
     { name: 'kafka_timestamp', kind: 'timestamp', values: column(brokerTimeUs) },
     { name: 'timestamp_type', kind: 'text', values: column((record) => record.timestampType) },
     { name: 'key', kind: 'utf8', values: records.map((record, i) => (keyTextual[i] ? record.key : null)) },
     { name: 'key_bytes', kind: 'blob', values: records.map((record, i) => (keyTextual[i] ? null : record.key)) },
-    { name: 'value', kind: 'utf8', values: records.map((record, i) => (textual[i] ? record.value : null)) },
-    { name: 'value_bytes', kind: 'blob', values: records.map((record, i) => (textual[i] ? null : nonEmpty(record.value))) },
+    { name: 'value', kind: 'utf8', emptyIsNull: true, values: records.map((record, i) => (textual[i] ? record.value : null)) },
+    { name: 'value_bytes', kind: 'blob', emptyIsNull: true, values: records.map((record, i) => (textual[i] ? null : nonEmpty(record.value))) },
     { name: 'headers', kind: 'headers', values: column((record) => (record.headers.length === 0 ? null : record.headers)) },
-    { name: 'ingested_at', kind: 'timestamp', values: column(() => ingestedUs) },
-    { name: 'ingest_date', kind: 'date', values: column(() => Math.floor(nowMs / 86_400_000)) },
+    { name: 'ingested_at', kind: 'timestamp', constant: BigInt(nowMs) * 1000n },
+    { name: 'ingest_date', kind: 'date', constant: Math.floor(nowMs / 86_400_000) },
   ];
+}
+
+/** What all records of a partition have in common, as a code a record. */
+function laneColumn(name: 'topic' | 'incarnation', plans: readonly LanePlan[]): LoadColumn {
+  const [texts, codes] = [new TextCodes(), new Int32Array(plans.reduce((sum, { records }) => sum + records.length, 0))];
+  let at = 0;
+  for (const plan of plans) {
+    codes.fill(texts.code(plan[name]), at, at + plan.records.length);
+    at += plan.records.length;
+  }
+  return { name, kind: 'text', codes, texts: texts.texts };
 }
 
 const YEAR_10000_MS = 253_402_300_800_000;

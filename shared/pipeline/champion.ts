@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts';
-import { literal } from '../columnar/duckdb.ts';
+import { literal } from '../columnar/sql-text.ts';
+import type { Snapshot } from '../delta/snapshot.ts';
 import { ModelError } from '../errors.ts';
 import { doesFit } from '../model/fit.ts';
 import type { ModelManifest, StoredModel } from '../model/manifest.ts';
@@ -29,6 +30,12 @@ export interface ChampionOptions {
 export interface Champion {
   readonly manifest: ModelManifest;
   readonly scorer: Scorer;
+}
+
+interface Promotion {
+  readonly by: string;
+  readonly why: string;
+  readonly onlyFirst: boolean;
 }
 
 /** Which model is in charge: `model_history` decides, the registry keeps the bytes, the shipped default is version 0. */
@@ -61,7 +68,9 @@ export class Champions {
     const version = await this.#championVersion();
     const current = version === null ? null : await this.#manifestOf(version);
     if (current && current.dataVersion === data.version) return null;
-    return this.#train(data, options);
+    const manifest = await this.#train(data, options.by);
+    await this.#promote(manifest, { ...options, onlyFirst: false });
+    return manifest;
   }
 
   /** When the champion came into charge, in ms since the epoch; null without one. */
@@ -77,23 +86,18 @@ export class Champions {
     const profile = profileData(data.columns, pipeline.features, pipeline.model.seed);
     const sameFeatures = shipped.manifest.name === pipeline.model.name && String(shipped.manifest.features) === String(pipeline.features);
     const fit = sameFeatures ? doesFit(shipped.manifest, profile) : { fits: false, reasons: [`it is for ${shipped.manifest.name} over ${shipped.manifest.features.join(', ')}`] };
-    if (fit.fits) {
-      await this.#promote(shipped.manifest, { by: 'assay', why: `the shipped model fits the first ${data.rows} rows` });
-      return 0;
-    }
+    if (fit.fits) return this.#promote(shipped.manifest, { by: 'assay', why: `the shipped model fits the first ${data.rows} rows`, onlyFirst: true });
     const why = `the shipped model does not fit: ${fit.reasons.join('; ')}`;
     say(`training a model before the first score: ${why}`);
-    return (await this.#train(data, { by: 'assay', why })).version;
+    return this.#promote(await this.#train(data, 'assay'), { by: 'assay', why, onlyFirst: true });
   }
 
   /** The same data gives the same bytes: a run that died before the promotion finds its model and reuses it. */
-  async #train(data: TrainingData, { by, why }: { by: string; why: string }): Promise<ModelManifest> {
+  async #train(data: TrainingData, by: string): Promise<ModelManifest> {
     const trained = this.#fitForest(data, by);
     const latest = await this.#registry.latest(trained.manifest.name);
     const existing = latest === null ? null : await this.#registry.load(trained.manifest.name, latest);
-    const manifest = existing?.manifest.sha256 === trained.manifest.sha256 ? existing.manifest : await this.#registry.publish(trained.manifest, trained.onnx);
-    await this.#promote(manifest, { by, why });
-    return manifest;
+    return existing?.manifest.sha256 === trained.manifest.sha256 ? existing.manifest : this.#registry.publish(trained.manifest, trained.onnx);
   }
 
   #fitForest(data: TrainingData, trainedBy: string): TrainedModel {
@@ -105,11 +109,14 @@ export class Champions {
     });
   }
 
-  async #promote(manifest: ModelManifest, { by, why }: { by: string; why: string }): Promise<void> {
+  /** Returns the version in charge: with `onlyFirst` that of a worker that was quicker, for all of them score with one model. */
+  async #promote(manifest: ModelManifest, { by, why, onlyFirst }: Promotion): Promise<number> {
     const { lake, clock } = this.#options;
     const table = await lake.table(MODEL_HISTORY);
-    await untilSettled('promoting a model', async () => {
+    return untilSettled('promoting a model', async () => {
       const snapshot = await table.delta.refresh();
+      const first = onlyFirst ? await this.#championVersion(snapshot) : null;
+      if (first !== null) return first;
       const adds = await lake.engine.session(async (session) => {
         await session.load('history', [
           { name: 'model_name', kind: 'text', values: [manifest.name] },
@@ -124,19 +131,19 @@ export class Champions {
         return table.write(session, 'history');
       });
       const outcome = await table.delta.commit(snapshot, { operation: 'WRITE', actions: adds.map((add) => ({ add })), reads: 'table' });
-      return outcome.kind === 'committed' ? true : null;
+      return outcome.kind === 'committed' ? manifest.version : null;
     });
   }
 
-  async #championVersion(): Promise<number | null> {
-    const row = await this.#latestRow();
+  async #championVersion(at?: Snapshot): Promise<number | null> {
+    const row = await this.#latestRow(at);
     return row === null ? null : Number(row['version']);
   }
 
-  async #latestRow(): Promise<Record<string, unknown> | null> {
+  async #latestRow(at?: Snapshot): Promise<Record<string, unknown> | null> {
     const { lake, pipeline } = this.#options;
     const table = await lake.table(MODEL_HISTORY);
-    const snapshot = await table.delta.refresh();
+    const snapshot = at ?? await table.delta.refresh();
     if (snapshot.files.size === 0) return null;
     const rows = await table.scan(snapshot, snapshot.files.values(), (sql) => lake.engine.session((session) =>
       session.rows(`SELECT version, "at" FROM (${sql}) WHERE model_name = ${literal(pipeline.model.name)} AND contains(aliases, 'champion') ORDER BY "at" DESC, version DESC LIMIT 1`)));

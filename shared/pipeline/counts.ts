@@ -20,19 +20,30 @@ export function parseCountAppId(appId: string): { term: Term; lane: Lane } | nul
   return match && term ? { term, lane: { topic: match[2], incarnation: match[3], partition: Number(match[4]) } } : null;
 }
 
+interface LaneCounts { readonly lane: Lane; readonly counts: Record<Term, number> }
+
 /** What a slice adds to the totals, by topic, incarnation and partition. */
 export class Tally {
-  readonly #lanes = new Map<string, { lane: Lane; counts: Record<Term, number> }>();
+  readonly #lanes = new Map<string, LaneCounts>();
+  #last: LaneCounts | null = null;
 
   add(term: Term, lane: Lane, count = 1): void {
-    const key = `${lane.partition}/${lane.topic}/${lane.incarnation}`;
+    this.#entry(lane).counts[term] += count;
+  }
+
+  /** Called for every row, mostly with the lane of the row before: that one is found without making a key. */
+  #entry(lane: Lane): LaneCounts {
+    const { topic, incarnation, partition } = lane;
+    const last = this.#last;
+    if (last?.lane.partition === partition && last.lane.topic === topic && last.lane.incarnation === incarnation) return last;
+    const key = `${partition}/${topic}/${incarnation}`;
     let entry = this.#lanes.get(key);
     if (!entry) {
-      const { topic, incarnation, partition } = lane;
       entry = { lane: { topic, incarnation, partition }, counts: { bronze: 0, silver: 0, duplicate: 0, superseded: 0, quarantine: 0 } };
       this.#lanes.set(key, entry);
     }
-    entry.counts[term] += count;
+    this.#last = entry;
+    return entry;
   }
 
   total(term: Term): number {

@@ -1,7 +1,9 @@
+import { sqlType } from '../columnar/sql-type.ts';
 import type { MetaData } from '../delta/actions.ts';
 import type { Snapshot } from '../delta/snapshot.ts';
 import type { DeltaTable, TableDefinition } from '../delta/table.ts';
 import { ConfigError, ConflictError } from '../errors.ts';
+import { BRONZE } from './tables.ts';
 
 /** Old and new code side by side (semantics.md, section 6, `assay.generation`). */
 export const GENERATION = 'assay.generation';
@@ -15,23 +17,42 @@ const RAISE_ATTEMPTS_MAX = 5;
  */
 export function judgeGeneration(table: Pick<MetaData, 'configuration'>, mine: TableDefinition): 'current' | 'raise' {
   const [theirs, own] = [Number(table.configuration[GENERATION] ?? 0), Number(mine.configuration[GENERATION])];
+  const isSame = table.configuration[HASH] === mine.configuration[HASH];
+  // Bronze's hash is its schema's: a generation that brings other rules leaves it alone, so old and new workers ingest side by side.
+  if (isSame && mine.name === BRONZE) return 'current';
   if (own > theirs) return 'raise';
   if (own < theirs) {
     throw new ConfigError('pipeline/older-generation', `${mine.name} is at assay.generation ${theirs}, this worker's pipeline file says ${own}: deploy the newer pipeline file, or raise its generation`);
   }
-  if (table.configuration[HASH] !== mine.configuration[HASH]) {
-    throw new ConfigError('pipeline/generation-reused', `${mine.name}: assay.generation ${own} stands for ${table.configuration[HASH]} in the table but for ${mine.configuration[HASH]} in this pipeline file: raise assay.generation with every change of columns or rules`);
-  }
-  return 'current';
+  if (isSame) return 'current';
+  throw new ConfigError('pipeline/generation-reused', `${mine.name}: assay.generation ${own} stands for ${table.configuration[HASH]} in the table but for ${mine.configuration[HASH]} in this pipeline file: raise assay.generation with every change of columns or rules`);
 }
 
 /** Checks before a commit, and raises the table's generation where ours is newer. Returns the snapshot to plan with. */
 export async function checkGeneration(table: DeltaTable, definition: TableDefinition): Promise<Snapshot> {
   for (let attempt = 0; attempt < RAISE_ATTEMPTS_MAX; attempt++) {
-    const snapshot = table.snapshot;
+    const { snapshot } = table;
     if (judgeGeneration(snapshot.metaData, definition) === 'current') return snapshot;
-    const metaData: MetaData = { ...snapshot.metaData, configuration: { ...snapshot.metaData.configuration, ...definition.configuration } };
-    await table.commit(snapshot, { operation: 'SET TBLPROPERTIES', actions: [{ metaData }], reads: 'table' });
+    await table.commit(snapshot, { operation: 'SET TBLPROPERTIES', actions: [{ metaData: raisedMetaData(snapshot, definition) }], reads: 'table' });
   }
   throw new ConflictError('pipeline/generation', `raising assay.generation of ${definition.name}: lost ${RAISE_ATTEMPTS_MAX} times to other commits; run again`);
+}
+
+/**
+ * The table's columns, then the new ones; those that the pipeline no longer has stay, and are null from now on.
+ * Failures: ConfigError `pipeline/columns-changed` for what no reader of the older rows would survive.
+ */
+export function raisedMetaData({ metaData, schema }: Snapshot, mine: TableDefinition): MetaData {
+  const columns = new Map(schema.fields.map((column) => [column.name.toLowerCase(), column]));
+  const isNew = ({ name }: { readonly name: string }) => !columns.has(name.toLowerCase());
+  const problems = mine.schema.fields.filter((column) => !isNew(column)).flatMap((column) => {
+    const { name, type } = columns.get(column.name.toLowerCase())!;
+    return name === column.name && sqlType(type) === sqlType(column.type) ? [] : [`${name} ${sqlType(type)} would be ${column.name} ${sqlType(column.type)}`];
+  });
+  if (String(metaData.partitionColumns) !== String(mine.partitionColumns)) problems.push(`its partition columns ${String(metaData.partitionColumns)} would be ${String(mine.partitionColumns)}`);
+  if (problems.length > 0) {
+    throw new ConfigError('pipeline/columns-changed', `raising ${mine.name} to assay.generation ${mine.configuration[GENERATION]}: ${problems.join('; ')}: rows that are there cannot follow; give a changed column a new name, or start a new lake`);
+  }
+  const fields = [...schema.fields, ...mine.schema.fields.filter(isNew).map((column) => ({ ...column, nullable: true }))];
+  return { ...metaData, schemaString: JSON.stringify({ ...schema, fields }), configuration: { ...metaData.configuration, ...mine.configuration } };
 }

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { AddFile } from '../delta/actions.ts';
-import { removeOf } from '../delta/actions.ts';
+import { fileKey, removeOf } from '../delta/actions.ts';
 import type { Snapshot } from '../delta/snapshot.ts';
 import type { Lake } from './lake.ts';
 import type { WriteObserver } from './observer.ts';
@@ -70,6 +70,8 @@ function packBins(files: readonly AddFile[]): AddFile[][] {
 
 async function compact(table: TableIo, bin: readonly AddFile[], { clock, observe }: MaintainOptions): Promise<bigint | null> {
   const { snapshot } = table.delta;
+  // Planned on an older snapshot: rows that were replaced since must not come back.
+  if (!bin.every((add) => snapshot.files.has(fileKey(add)))) return null;
   const done = observe('optimize');
   const nowMs = clock.nowMs();
   const adds = await table.scan(snapshot, bin, (scan) => table.engine.session(async (session) => {

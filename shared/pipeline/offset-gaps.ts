@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import { literal } from '../columnar/duckdb.ts';
+import { literal } from '../columnar/sql-text.ts';
 import type { AddFile } from '../delta/actions.ts';
 import type { Snapshot } from '../delta/snapshot.ts';
 import { parseStats } from '../delta/stats.ts';

@@ -1,4 +1,4 @@
-import { quote } from '../columnar/duckdb.ts';
+import { quote } from '../columnar/sql-text.ts';
 import type { Session } from '../columnar/duckdb.ts';
 import type { AddFile } from '../delta/actions.ts';
 import { fieldOf } from '../delta/schema.ts';

@@ -1,26 +1,31 @@
-import type { LoadColumn } from '../columnar/duckdb.ts';
-import type { Pipeline } from './definition.ts';
+import { TextCodes } from '../columnar/load-column.ts';
+import type { LoadColumn } from '../columnar/load-column.ts';
+import type { ColumnDefinition, Pipeline } from './definition.ts';
 import type { Standing } from './standing.ts';
 import { compareStanding } from './standing.ts';
-import { loadKind } from './tables.ts';
+import { POSITION, loadKind } from './tables.ts';
 import { lateness } from './timestamp.ts';
 import type { ColumnValue, Judge, RawRow } from './verdict.ts';
 
-/** One Bronze row on its way into Silver or quarantine. Times are microseconds since the epoch. */
-export interface BronzeRow extends Omit<Standing, 'timestampUs'>, RawRow {
+/** Where a row of Silver or quarantine comes from. Times are microseconds since the epoch. */
+export interface BronzePlace extends Omit<Standing, 'timestampUs'> {
+  readonly kafkaTimestampMs: number | null;
   readonly ingestedUs: bigint | null;
   readonly bronzeVersion: bigint;
 }
 
+export type Payload = Pick<RawRow, 'value' | 'valueBytes'>;
+
+/** An accepted row. Its payload is let go: a slice may have many, and large ones. */
 export interface Candidate extends Standing {
-  readonly row: BronzeRow;
+  readonly row: BronzePlace;
   readonly values: readonly ColumnValue[];
   readonly rescued: string | null;
   readonly flags: readonly string[];
 }
 
 export interface RejectedRow {
-  readonly row: BronzeRow;
+  readonly row: BronzePlace & Payload;
   readonly reason: string;
   readonly detail: string;
 }
@@ -41,10 +46,10 @@ export class RefineBatch {
     this.#eventTime = indexOf(pipeline.eventTime);
   }
 
-  add(row: BronzeRow): void {
-    const verdict = this.#judge(row);
+  add(row: BronzePlace, payload: Payload): void {
+    const verdict = this.#judge({ ...payload, kafkaTimestampMs: row.kafkaTimestampMs });
     if (verdict.kind === 'rejected') {
-      this.rejected.push({ row, reason: verdict.reason, detail: verdict.detail });
+      this.rejected.push({ row: { ...row, ...payload }, reason: verdict.reason, detail: verdict.detail });
       return;
     }
     const { topic, incarnation, partition, offset, kafkaTimestampUs } = row;
@@ -69,24 +74,31 @@ export class RefineBatch {
   }
 }
 
-/** Silver's columns for these rows, in the table's order. `position` numbers them for later reference. */
+/** Silver's columns for these rows, in the table's order. POSITION numbers them for later reference. */
 export function silverColumns(rows: readonly Candidate[], options: { pipeline: Pipeline; lateAfterMs: number; processedUs: bigint }): LoadColumn[] {
   const { pipeline, lateAfterMs, processedUs } = options;
   const late = rows.map((row) => lateness(row.timestampUs, row.row.kafkaTimestampMs, lateAfterMs));
   const column = <T>(pick: (row: Candidate, i: number) => T): T[] => rows.map(pick);
   return [
-    { name: 'position', kind: 'integer', values: column((_row, i) => i) },
-    ...pipeline.columns.map(({ name, type }, i): LoadColumn => ({ name, kind: loadKind(type), values: column((row) => row.values[i]) })),
-    { name: 'event_date', kind: 'date', values: column((row) => daysOf(row.timestampUs)) },
+    { name: POSITION, kind: 'integer', values: Int32Array.from(rows, (_row, i) => i) },
+    ...pipeline.columns.map((definition, i) => pipelineColumn(definition, column((row) => row.values[i]))),
+    { name: 'event_date', kind: 'date', values: Int32Array.from(rows, (row) => daysOf(row.timestampUs)) },
     { name: 'is_late', kind: 'boolean', values: late.map(({ isLate }) => isLate) },
     { name: 'late_by_ms', kind: 'long', values: late.map(({ lateByMs }) => lateByMs) },
     { name: 'rescued', kind: 'text', values: column((row) => row.rescued) },
     { name: 'rule_flags', kind: 'text', values: column((row) => (row.flags.length === 0 ? null : row.flags.join(','))) },
     ...sourceColumns(rows.map(({ row }) => row)),
-    { name: 'rules_hash', kind: 'text', values: column(() => pipeline.rulesHash) },
+    { name: 'rules_hash', kind: 'text', constant: pipeline.rulesHash },
     { name: 'ingested_at', kind: 'timestamp', values: column(({ row }) => row.ingestedUs) },
-    { name: 'processed_at', kind: 'timestamp', values: column(() => processedUs) },
+    { name: 'processed_at', kind: 'timestamp', constant: processedUs },
   ];
+}
+
+function pipelineColumn({ name, type, allowed, required }: ColumnDefinition, values: readonly ColumnValue[]): LoadColumn {
+  if (required && allowed !== null) return codedColumn(name, values as string[]);
+  if (required && type === 'double') return { name, kind: 'double', values: Float64Array.from(values as number[]) };
+  if (required && (type === 'timestamp' || type === 'long')) return { name, kind: loadKind(type), values: BigInt64Array.from(values as bigint[]) };
+  return { name, kind: loadKind(type), values };
 }
 
 /** Quarantine's columns. */
@@ -97,21 +109,28 @@ export function quarantineColumns(rows: readonly RejectedRow[], options: { pipel
     { name: 'value_bytes', kind: 'blob', values: rows.map(({ row }) => row.valueBytes) },
     { name: 'reason', kind: 'text', values: rows.map(({ reason }) => reason) },
     { name: 'detail', kind: 'text', values: rows.map(({ detail }) => detail) },
-    { name: 'rules_hash', kind: 'text', values: rows.map(() => options.pipeline.rulesHash) },
-    { name: 'quarantined_at', kind: 'timestamp', values: rows.map(() => options.nowUs) },
-    { name: 'resolved_at', kind: 'timestamp', values: rows.map(() => null) },
+    { name: 'rules_hash', kind: 'text', constant: options.pipeline.rulesHash },
+    { name: 'quarantined_at', kind: 'timestamp', constant: options.nowUs },
+    { name: 'resolved_at', kind: 'timestamp', constant: null },
   ];
 }
 
-function sourceColumns(rows: readonly BronzeRow[]): LoadColumn[] {
+function sourceColumns(rows: readonly BronzePlace[]): LoadColumn[] {
   return [
-    { name: 'topic', kind: 'text', values: rows.map(({ topic }) => topic) },
-    { name: 'incarnation', kind: 'text', values: rows.map(({ incarnation }) => incarnation) },
-    { name: 'partition', kind: 'integer', values: rows.map(({ partition }) => partition) },
-    { name: 'offset', kind: 'long', values: rows.map(({ offset }) => offset) },
+    codedColumn('topic', rows.map(({ topic }) => topic)),
+    codedColumn('incarnation', rows.map(({ incarnation }) => incarnation)),
+    { name: 'partition', kind: 'integer', values: Int32Array.from(rows, ({ partition }) => partition) },
+    { name: 'offset', kind: 'long', values: BigInt64Array.from(rows, ({ offset }) => offset) },
     { name: 'kafka_timestamp', kind: 'timestamp', values: rows.map(({ kafkaTimestampUs }) => kafkaTimestampUs) },
-    { name: 'bronze_version', kind: 'long', values: rows.map(({ bronzeVersion }) => bronzeVersion) },
+    { name: 'bronze_version', kind: 'long', values: BigInt64Array.from(rows, ({ bronzeVersion }) => bronzeVersion) },
   ];
+}
+
+/** A column of texts of which only few differ. */
+function codedColumn(name: string, values: readonly string[]): LoadColumn {
+  const texts = new TextCodes();
+  const codes = Int32Array.from(values, (value) => texts.code(value));
+  return { name, kind: 'text', codes, texts: texts.texts };
 }
 
 const US_PER_DAY = 86_400_000_000n;

@@ -1,7 +1,9 @@
 import type { Clock } from '../clock.ts';
-import { literal } from '../columnar/duckdb.ts';
+import type { Session } from '../columnar/duckdb.ts';
+import { literal } from '../columnar/sql-text.ts';
 import { progressOf } from '../delta/snapshot.ts';
 import { TableError } from '../errors.ts';
+import type { Lane } from './bronze-plan.ts';
 import { Tally } from './counts.ts';
 import type { Pipeline } from './definition.ts';
 import { checkGeneration } from './generation.ts';
@@ -12,7 +14,7 @@ import { RefineBatch } from './refine-batch.ts';
 import { mergeIntoSilver } from './silver.ts';
 import { nextSlice } from './slice.ts';
 import type { Slice } from './slice.ts';
-import { checkSourceUnchanged, stageAppId, untilSettled } from './stage.ts';
+import { checkSourceUnchanged, isConsumed, stageAppId, untilSettled } from './stage.ts';
 import type { StageOutcome } from './stage.ts';
 import { BRONZE, QUARANTINE, SILVER } from './tables.ts';
 import type { Judge } from './verdict.ts';
@@ -38,18 +40,21 @@ export async function refine(options: RefineOptions): Promise<StageOutcome> {
   const { lake, checkpointInterval } = options;
   const [bronze, silver, quarantine] = await Promise.all([lake.table(BRONZE), lake.table(SILVER), lake.table(QUARANTINE)]);
   const outcome = await untilSettled<StageOutcome>('refine', async () => {
-    await Promise.all([bronze.delta.refresh(), silver.delta.refresh(), quarantine.delta.refresh()]);
+    const source = await bronze.delta.refresh();
+    // Progress only goes forward: what this worker last saw of it proves that nothing waits. An idle tick asks no further.
+    if (isConsumed(REFINE, source, silver.delta.snapshot)) return { kind: 'nothing-to-do' };
+    await Promise.all([silver.delta.refresh(), quarantine.delta.refresh()]);
     const snapshot = await checkGeneration(silver.delta, lake.definition(SILVER));
-    await checkGeneration(quarantine.delta, lake.definition(QUARANTINE));
+    const quarantined = await checkGeneration(quarantine.delta, lake.definition(QUARANTINE));
     checkSourceUnchanged(REFINE, bronze.delta.id, snapshot.txns.keys());
     const from = progressOf(snapshot, stageAppId(REFINE, bronze.delta.id)) ?? -1n;
-    const slice = await nextSlice(bronze.delta, { from, upTo: bronze.delta.snapshot.version, rowsMax: options.sliceRows });
+    const slice = await nextSlice(bronze.delta, { from, upTo: source.version, rowsMax: options.sliceRows });
     if (slice === null) return { kind: 'nothing-to-do' };
     refuseRemovals(slice);
     const tally = new Tally();
     const batch = await judgeSlice(slice, tally, options);
     for (const { row } of batch.rejected) tally.add('quarantine', row);
-    await replaceQuarantine(slice, batch.rejected, options);
+    if (!(await replaceQuarantine({ slice, rejected: batch.rejected, snapshot: quarantined }, options))) return null;
     const version = await mergeIntoSilver({ slice, batch, tally, snapshot, sourceId: bronze.delta.id }, options);
     return version === null ? null : { kind: 'committed', rows: tally.total('bronze'), version, more: slice.more };
   });
@@ -72,23 +77,35 @@ async function judgeSlice(slice: Slice, tally: Tally, options: RefineOptions): P
   if (files.length === 0) return batch;
   await bronze.scan(bronze.delta.snapshot, files.map(({ add }) => add), (scan, localPath) => options.lake.engine.session(async (session) => {
     const versions = files.map(({ version, add }) => `(${literal(localPath(add))}, ${version}::BIGINT)`).join(', ');
-    const sql = `SELECT topic, incarnation, "partition", "offset", epoch_us(kafka_timestamp), "value", value_bytes, epoch_us(ingested_at), v.version
-      FROM (${scan}) b JOIN (VALUES ${versions}) v(file, version) ON b._file = v.file`;
+    const lanes = await countLanes(session, scan, tally);
+    if (lanes.length === 0) return;
+    const laneValues = lanes.map((lane, i) => `(${literal(lane.topic)}, ${literal(lane.incarnation)}, ${lane.partition}, ${i})`).join(', ');
+    // Texts that few rows differ in come as numbers, and nulls as empty texts: both are much cheaper to take over.
+    const sql = `SELECT l.lane, "offset", epoch_us(kafka_timestamp), coalesce("value", ''), value_bytes, epoch_us(ingested_at), v.version
+      FROM (${scan}) b JOIN (VALUES ${versions}) v(file, version) ON b._file = v.file
+      JOIN (VALUES ${laneValues}) l(topic, incarnation, "partition", lane) ON b.topic = l.topic AND b.incarnation = l.incarnation AND b."partition" = l."partition"`;
     for await (const { rows, columns } of session.chunks(sql)) {
-      const [topic, incarnation, partition, offset, kafka, value, bytes, ingested, version] = columns as unknown as BronzeColumns;
+      const [laneOf, offset, kafka, value, bytes, ingested, version] = columns as unknown as BronzeColumns;
       for (let i = 0; i < rows; i++) {
+        const { topic, incarnation, partition } = lanes[laneOf[i]];
         const kafkaTimestampUs = kafka[i]!;
-        const row = {
-          topic: topic[i], incarnation: incarnation[i], partition: partition[i], offset: offset[i], kafkaTimestampUs,
-          kafkaTimestampMs: kafkaTimestampUs === null ? null : Number(kafkaTimestampUs / 1000n),
-          value: value[i]!, valueBytes: bytes[i]!, ingestedUs: ingested[i]!, bronzeVersion: version[i],
-        };
-        tally.add('bronze', row);
-        batch.add(row);
+        const kafkaTimestampMs = kafkaTimestampUs === null ? null : Number(kafkaTimestampUs / 1000n);
+        const row = { topic, incarnation, partition, offset: offset[i], kafkaTimestampUs, kafkaTimestampMs, ingestedUs: ingested[i]!, bronzeVersion: version[i] };
+        batch.add(row, { value: value[i] === '' ? null : value[i], valueBytes: bytes[i]! });
       }
     }
   }));
   return batch;
 }
 
-type BronzeColumns = [string[], string[], number[], bigint[], (bigint | null)[], (string | null)[], (Uint8Array | null)[], (bigint | null)[], bigint[]];
+type BronzeColumns = [number[], bigint[], (bigint | null)[], string[], (Uint8Array | null)[], (bigint | null)[], bigint[]];
+
+/** The partitions that the slice has rows of, each counted. */
+async function countLanes(session: Session, scan: string, tally: Tally): Promise<Lane[]> {
+  const rows = await session.rows(`SELECT topic, incarnation, "partition", count(*) AS n FROM (${scan}) GROUP BY ALL`);
+  return rows.map((row) => {
+    const lane = { topic: row['topic'] as string, incarnation: row['incarnation'] as string, partition: row['partition'] as number };
+    tally.add('bronze', lane, Number(row['n']));
+    return lane;
+  });
+}

@@ -1,4 +1,4 @@
-import { fileList, literal, quote } from '../columnar/duckdb.ts';
+import { fileList, literal, quote } from '../columnar/sql-text.ts';
 import { sqlType } from '../columnar/sql-type.ts';
 import type { AddFile } from '../delta/actions.ts';
 import { columnId, mappingMode, physicalSchema } from '../delta/column-mapping.ts';

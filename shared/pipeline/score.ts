@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
-import { quote } from '../columnar/duckdb.ts';
-import type { LoadColumn, Session } from '../columnar/duckdb.ts';
+import { quote } from '../columnar/sql-text.ts';
+import type { LoadColumn } from '../columnar/load-column.ts';
+import type { Session } from '../columnar/duckdb.ts';
 import { removeOf } from '../delta/actions.ts';
 import type { AddFile } from '../delta/actions.ts';
 import { progressOf } from '../delta/snapshot.ts';
@@ -9,15 +10,16 @@ import { reasonFor } from '../model/reason.ts';
 import type { Champion, Champions } from './champion.ts';
 import { loadChanges } from './changes.ts';
 import type { Pipeline } from './definition.ts';
+import { copyNumbers } from './training-data.ts';
 import { checkGeneration } from './generation.ts';
 import type { Lake } from './lake.ts';
 import type { WriteObserver } from './observer.ts';
 import { pruneByKey } from './prune.ts';
 import { nextSlice } from './slice.ts';
 import type { Slice } from './slice.ts';
-import { checkSourceUnchanged, stageAppId, untilSettled } from './stage.ts';
+import { checkSourceUnchanged, isConsumed, stageAppId, untilSettled } from './stage.ts';
 import type { StageOutcome } from './stage.ts';
-import { GOLD, SILVER, goldSourceColumns } from './tables.ts';
+import { GOLD, POSITION, SILVER, goldSourceColumns } from './tables.ts';
 import type { TableIo } from './table-io.ts';
 
 export const SCORE = 'score';
@@ -37,15 +39,15 @@ export async function score(options: ScoreOptions): Promise<StageOutcome> {
   const { lake } = options;
   const [silver, gold] = await Promise.all([lake.table(SILVER), lake.table(GOLD)]);
   const outcome = await untilSettled<StageOutcome>('score', async () => {
-    await Promise.all([silver.delta.refresh(), gold.delta.refresh()]);
+    const source = await silver.delta.refresh();
+    // Progress only goes forward: what this worker last saw of it proves that nothing waits. An idle tick asks no further.
+    if (isConsumed(SCORE, source, gold.delta.snapshot)) return { kind: 'nothing-to-do' };
+    await gold.delta.refresh();
     const snapshot = await checkGeneration(gold.delta, lake.definition(GOLD));
     checkSourceUnchanged(SCORE, silver.delta.id, snapshot.txns.keys());
     const from = progressOf(snapshot, stageAppId(SCORE, silver.delta.id)) ?? -1n;
-    const source = silver.delta.snapshot;
     const slice = await nextSlice(silver.delta, { from, upTo: source.version, rowsMax: options.sliceRows });
     if (slice === null) return { kind: 'nothing-to-do' };
-    // Without rows there is nothing to choose a model by; the progress moves on with the first ones.
-    if (slice.versions.every(({ adds }) => adds.length === 0) && !slice.more) return { kind: 'nothing-to-do' };
     return scoreSlice({ slice, snapshot, source, gold, silver }, options);
   });
   await gold.delta.checkpointIfDue(options.checkpointInterval);
@@ -62,6 +64,7 @@ interface Work {
 
 async function scoreSlice(work: Work, options: ScoreOptions): Promise<StageOutcome | null> {
   const { slice, snapshot, gold, silver } = work;
+  // Without rows there is nothing to choose a model by.
   const champion = slice.versions.some(({ adds }) => adds.length > 0) ? await options.champions.current() : null;
   const nowMs = options.clock.nowMs();
   const done = options.observe('gold_write');
@@ -90,33 +93,33 @@ async function scoreSlice(work: Work, options: ScoreOptions): Promise<StageOutco
 
 /** Makes the view `scored`: the changed rows, ordered by event time and key, with their scores. Returns how many. */
 async function loadScores(session: Session, champion: Champion, { pipeline }: ScoreOptions, nowMs: number): Promise<number> {
+  const position = quote(POSITION);
   const order = [pipeline.eventTime, ...pipeline.key].map(quote).join(', ');
-  await session.run(`CREATE OR REPLACE TEMP TABLE ordered AS SELECT *, (row_number() OVER (ORDER BY ${order}) - 1)::INTEGER AS position FROM changed`);
+  await session.run(`CREATE OR REPLACE TEMP TABLE ordered AS SELECT *, (row_number() OVER (ORDER BY ${order}) - 1)::INTEGER AS ${position} FROM changed`);
   const [count] = await session.rows('SELECT count(*) AS n FROM ordered');
   const rows = Number(count['n']);
   const features = pipeline.features.map(() => new Float64Array(rows));
   let filled = 0;
   const select = pipeline.features.map((name) => `${quote(name)}::DOUBLE`).join(', ');
-  for await (const chunk of session.chunks(`SELECT ${select} FROM ordered ORDER BY position`)) {
-    for (const [i, column] of features.entries()) column.set((chunk.columns[i] as (number | null)[]).map((value) => value ?? Number.NaN), filled);
+  for await (const chunk of session.chunks(`SELECT ${select} FROM ordered ORDER BY ${position}`)) {
+    for (const [i, column] of features.entries()) copyNumbers(column, filled, chunk.columns[i] as ArrayLike<number | null>);
     filled += chunk.rows;
   }
   await session.load('scores', await scoreColumns(champion, features, rows, nowMs));
-  await session.run('CREATE OR REPLACE TEMP VIEW scored AS SELECT * EXCLUDE (position) FROM ordered JOIN scores USING (position)');
+  await session.run(`CREATE OR REPLACE TEMP VIEW scored AS SELECT * EXCLUDE (${position}) FROM ordered JOIN scores USING (${position})`);
   return rows;
 }
 
 async function scoreColumns({ manifest, scorer }: Champion, features: readonly Float64Array[], rows: number, nowMs: number): Promise<LoadColumn[]> {
   const { decision, label } = await scorer.score(features, rows);
-  const all = <T>(value: T): T[] => Array.from({ length: rows }, () => value);
   return [
-    { name: 'position', kind: 'integer', values: Int32Array.from({ length: rows }, (_value, i) => i) },
+    { name: POSITION, kind: 'integer', values: Int32Array.from({ length: rows }, (_value, i) => i) },
     { name: 'anomaly_score', kind: 'double', values: decision },
-    { name: 'anomaly_flag', kind: 'integer', values: label },
+    { name: 'anomaly_flag', kind: 'integer', values: Int32Array.from(label) },
     { name: 'reason', kind: 'text', values: Array.from(label, (flag, i) => (flag < 0 ? reasonFor(manifest, features.map((column) => column[i]), flag) : null)) },
-    { name: 'model_name', kind: 'text', values: all(manifest.name) },
-    { name: 'model_version', kind: 'long', values: all(BigInt(manifest.version)) },
-    { name: 'scored_at', kind: 'timestamp', values: all(BigInt(nowMs) * 1000n) },
+    { name: 'model_name', kind: 'text', constant: manifest.name },
+    { name: 'model_version', kind: 'long', constant: BigInt(manifest.version) },
+    { name: 'scored_at', kind: 'timestamp', constant: BigInt(nowMs) * 1000n },
   ];
 }
 

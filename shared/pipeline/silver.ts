@@ -1,4 +1,4 @@
-import { quote } from '../columnar/duckdb.ts';
+import { quote } from '../columnar/sql-text.ts';
 import type { Session } from '../columnar/duckdb.ts';
 import { removeOf } from '../delta/actions.ts';
 import type { AddFile } from '../delta/actions.ts';
@@ -12,7 +12,7 @@ import type { Slice } from './slice.ts';
 import { stageAppId } from './stage.ts';
 import { compareStanding, isSameRecord, lossOf } from './standing.ts';
 import type { Standing } from './standing.ts';
-import { SILVER } from './tables.ts';
+import { POSITION, SILVER } from './tables.ts';
 import type { TableIo } from './table-io.ts';
 
 export interface SilverMerge {
@@ -69,7 +69,7 @@ export async function mergeIntoSilver(merge: SilverMerge, options: RefineOptions
 
 async function findStored(session: Session, scan: string, { pipeline }: RefineOptions): Promise<Stored[]> {
   const on = pipeline.key.map((column) => `s.${quote(column)} = c.${quote(column)}`).join(' AND ');
-  const rows = await session.rows(`SELECT c.position, s._file, epoch_us(s.${quote(pipeline.eventTime)}) AS event_time, epoch_us(s.kafka_timestamp) AS kafka,
+  const rows = await session.rows(`SELECT c.${quote(POSITION)} AS position, s._file, epoch_us(s.${quote(pipeline.eventTime)}) AS event_time, epoch_us(s.kafka_timestamp) AS kafka,
     s.topic, s.incarnation, s."partition", s."offset" FROM (${scan}) s JOIN candidates c ON ${on}`);
   return rows.map((row) => ({
     position: row['position'] as number, file: row['_file'] as string, timestampUs: row['event_time'] as bigint, kafkaTimestampUs: row['kafka'] as bigint | null,
@@ -118,8 +118,9 @@ interface Writing {
 /** Copy-on-write: the winners, and what else stood in the files they touch. */
 async function writeWinners(session: Session, { table, winners, touched, snapshot, key }: Writing): Promise<AddFile[]> {
   if (winners.length === 0) return [];
-  await session.load('winning', [{ name: 'position', kind: 'integer', values: winners }]);
-  await session.run('CREATE OR REPLACE TEMP VIEW winner_rows AS SELECT * EXCLUDE (position) FROM candidates SEMI JOIN winning USING (position)');
+  await session.load('winning', [{ name: POSITION, kind: 'integer', values: winners }]);
+  const position = quote(POSITION);
+  await session.run(`CREATE OR REPLACE TEMP VIEW winner_rows AS SELECT * EXCLUDE (${position}) FROM candidates SEMI JOIN winning USING (${position})`);
   if (touched.length === 0) return table.write(session, 'winner_rows');
   return table.scan(snapshot, touched, async (scan) => {
     const using = key.map(quote).join(', ');

@@ -1,5 +1,7 @@
 import { ConflictError, TableError } from '../errors.ts';
 import type { AddFile } from '../delta/actions.ts';
+import { progressOf } from '../delta/snapshot.ts';
+import type { Snapshot } from '../delta/snapshot.ts';
 import { parseStats } from '../delta/stats.ts';
 
 /** What one run of a stage came to. `more`: there is work left; run again without waiting. */
@@ -25,6 +27,11 @@ export async function untilSettled<T>(what: string, attempt: () => Promise<T | n
 /** `<stage>/<metaData.id of the source>`: where a stage keeps the source version it has consumed (semantics.md, section 6). */
 export function stageAppId(stage: string, sourceId: string): string {
   return `${stage}/${sourceId}`;
+}
+
+/** Whether a stage has consumed its source up to this snapshot. */
+export function isConsumed(stage: string, source: Snapshot, target: Snapshot): boolean {
+  return (progressOf(target, stageAppId(stage, source.metaData.id)) ?? -1n) >= source.version;
 }
 
 /** One table's id under another id's progress would re-read everything: refused until somebody says so. */

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { array, field, struct } from '../delta/schema.ts';
 import type { DataType, StructField } from '../delta/schema.ts';
 import type { TableDefinition } from '../delta/table.ts';
-import type { ColumnKind } from '../columnar/duckdb.ts';
+import type { ColumnKind } from '../columnar/load-column.ts';
 import type { ColumnType, Pipeline } from './definition.ts';
 
 /** The tables of one pipeline as data (semantics.md, section 2). Column order is the order of statistics. */
@@ -17,6 +17,9 @@ export const MODEL_HISTORY = 'model_history';
 
 /** A record's place: unique in Bronze, and in quarantine. */
 export const SOURCE_COLUMNS = ['topic', 'incarnation', 'partition', 'offset'] as const;
+
+/** Numbers rows for us in temporary tables; with a space, which no column of a pipeline may have in its name. */
+export const POSITION = 'row position';
 
 const DELTA_TYPE: Readonly<Record<ColumnType, string>> = {
   id: 'string', string: 'string', timestamp: 'timestamp', double: 'double', long: 'long', boolean: 'boolean',

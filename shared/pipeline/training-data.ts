@@ -1,4 +1,4 @@
-import { quote } from '../columnar/duckdb.ts';
+import { quote } from '../columnar/sql-text.ts';
 import { ModelError } from '../errors.ts';
 import type { Pipeline } from './definition.ts';
 import type { TableIo } from './table-io.ts';
@@ -27,9 +27,15 @@ export async function readTrainingData(silver: TableIo, pipeline: Pipeline): Pro
     const columns = pipeline.features.map(() => new Float64Array(total));
     let rows = 0;
     for await (const chunk of session.chunks(`SELECT ${features} FROM (${scan}) ${sample} ORDER BY ${key}`)) {
-      for (const [i, column] of columns.entries()) column.set((chunk.columns[i] as (number | null)[]).map((value) => value ?? Number.NaN), rows);
+      for (const [i, column] of columns.entries()) copyNumbers(column, rows, chunk.columns[i] as ArrayLike<number | null>);
       rows += chunk.rows;
     }
     return { columns: columns.map((column) => column.subarray(0, rows)), rows, version: snapshot.version };
   }));
+}
+
+/** Copies a column of DOUBLE from `at` on; absent values become NaN. */
+export function copyNumbers(target: Float64Array, at: number, column: ArrayLike<number | null>): void {
+  if (column instanceof Float64Array) target.set(column, at);
+  else for (let i = 0; i < column.length; i++) target[at + i] = column[i] ?? Number.NaN;
 }

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { DuckCheckpointCodec } from '../../shared/columnar/checkpoint-codec.ts';
-import { Engine, literal } from '../../shared/columnar/duckdb.ts';
+import { Engine } from '../../shared/columnar/duckdb.ts';
+import { literal } from '../../shared/columnar/sql-text.ts';
 
 let folder: string;
 let engine: Engine;

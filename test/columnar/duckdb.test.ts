@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Engine, EngineError, fileList, literal, quote } from '../../shared/columnar/duckdb.ts';
-import type { LoadColumn } from '../../shared/columnar/duckdb.ts';
+import { Engine, EngineError } from '../../shared/columnar/duckdb.ts';
+import { fileList, literal, quote } from '../../shared/columnar/sql-text.ts';
+import type { LoadColumn } from '../../shared/columnar/load-column.ts';
 import { sqlType } from '../../shared/columnar/sql-type.ts';
 
 let folder: string;
@@ -77,7 +78,7 @@ test('chunks together are the rows', async () => {
     let rows = 0;
     for await (const chunk of session.chunks(`SELECT range AS a, range::VARCHAR AS b FROM range(5000)`)) {
       rows += chunk.rows;
-      values.push(...chunk.columns[1]);
+      values.push(...Array.from(chunk.columns[1]));
     }
     expect(rows).toBe(5000);
     expect(values).toEqual(Array.from({ length: 5000 }, (_value, i) => String(i)));

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { fileList } from '../../shared/columnar/duckdb.ts';
+import { fileList } from '../../shared/columnar/sql-text.ts';
 import type { Action } from '../../shared/delta/actions.ts';
 import { checkpointActions, checkpointDue, writeCheckpoint } from '../../shared/delta/checkpoint.ts';
 import { parseJson, printJson } from '../../shared/delta/json.ts';

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { fileList, quote } from '../../shared/columnar/duckdb.ts';
+import { fileList, quote } from '../../shared/columnar/sql-text.ts';
 import { TableError } from '../../shared/errors.ts';
 import { FileStore } from '../../shared/storage/file-store.ts';
 import { openDeltaBench } from '../support/delta.ts';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { literal } from '../../shared/columnar/duckdb.ts';
+import { literal } from '../../shared/columnar/sql-text.ts';
 import { printActions } from '../../shared/delta/actions.ts';
 import type { Action } from '../../shared/delta/actions.ts';
 import { LAST_CHECKPOINT, commitKey } from '../../shared/delta/log-path.ts';

@@ -70,7 +70,7 @@ test('an append wakes a waiting poll', async () => {
   const polled = reader.poll({ recordsMax: 2, windowMs: FAR_MS, signal: never });
   append(2, 1);
   append(0, 1);
-  expect((await polled).map((r) => r.partition).sort()).toEqual([0, 2]);
+  expect((await polled).map((r) => r.partition).sort((a, b) => a - b)).toEqual([0, 2]);
 });
 
 test('the window ends a poll with what is there, also with nothing', async () => {

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { literal } from '../../shared/columnar/duckdb.ts';
+import { literal } from '../../shared/columnar/sql-text.ts';
 import { printActions } from '../../shared/delta/actions.ts';
 import type { Action, AddFile, MetaData, Protocol } from '../../shared/delta/actions.ts';
 import { commitKey } from '../../shared/delta/log-path.ts';

@@ -1,4 +1,4 @@
-import { literal, quote } from '../../shared/columnar/duckdb.ts';
+import { literal, quote } from '../../shared/columnar/sql-text.ts';
 import { sqlType } from '../../shared/columnar/sql-type.ts';
 import { printJson } from '../../shared/delta/json.ts';
 import type { StructField } from '../../shared/delta/schema.ts';

@@ -5,11 +5,16 @@ import type { Located, ObjectReader, Shape } from './object-reader.ts';
 export const COLUMN_SHAPE: Shape = { required: ['name', 'type'], optional: ['path', 'required', 'allowed'] };
 export const COLUMN_TYPES: readonly ColumnType[] = ['id', 'string', 'timestamp', 'double', 'long', 'boolean'];
 
-/** Columns that Silver has of its own (semantics.md, section 2), and the three names that Delta's change feed keeps to itself. */
+/**
+ * Columns that Silver has of its own (semantics.md, section 2), the three names that Delta's change feed keeps to itself, and those that a
+ * scan of files adds.
+ */
 const SILVER_COLUMNS = [
   'event_date', 'is_late', 'late_by_ms', 'rescued', 'rule_flags', 'topic', 'incarnation', 'partition', 'offset', 'kafka_timestamp',
   'bronze_version', 'rules_hash', 'ingested_at', 'processed_at', '_change_type', '_commit_version', '_commit_timestamp',
+  '_file', 'file_row_number',
 ];
+const PARTITION_OF_A_SCAN = /^_partition_\d+$/u;
 
 /** What Delta refuses in a column's name without column mapping, and other control characters. */
 // oxlint-disable-next-line no-control-regex -- refusing control characters is the point
@@ -61,6 +66,6 @@ function checkName(name: Located<string>, { reader, before, mistakes }: NameCont
   const twin = before.find((column) => column.name.toLowerCase() === lower);
   if (refused) mistakes.add(name.at, `${where} ${quoted} holds ${JSON.stringify(refused[0])}, which Delta refuses in a column's name`);
   if (name.value.length > NAME_LENGTH_MAX) mistakes.add(name.at, `${where} is longer than ${NAME_LENGTH_MAX} characters`);
-  if (SILVER_COLUMNS.includes(lower)) mistakes.add(name.at, `${where} ${quoted} is a column that Silver has of its own: choose another name and keep the path`);
+  if (SILVER_COLUMNS.includes(lower) || PARTITION_OF_A_SCAN.test(lower)) mistakes.add(name.at, `${where} ${quoted} is a column that Silver has of its own: choose another name and keep the path`);
   if (twin) mistakes.add(name.at, `${where} ${quoted} is the name of another column (names are compared without regard to case)`);
 }

@@ -8,7 +8,8 @@ import { streamSelect } from '../../../local/cli/select.ts';
 import { tableReadCommand } from '../../../local/cli/table-read.ts';
 import { jsonValue } from '../../../local/cli/values.ts';
 import { toJson } from '../../../local/cli/output.ts';
-import { Engine, fileList } from '../../../shared/columnar/duckdb.ts';
+import { Engine } from '../../../shared/columnar/duckdb.ts';
+import { fileList } from '../../../shared/columnar/sql-text.ts';
 import { runCli } from '../../support/cli.ts';
 
 /** Tables that Spark wrote, each with the rows that it read back from them. */
