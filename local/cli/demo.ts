@@ -39,7 +39,7 @@ async function runAndKill(flags: Flags, runMs: number, signal: NodeJS.Signals, o
   const lake = flags.text('lake');
   const args = [join(APP_DIR, 'local/assay.ts'), 'start', ...(lake === undefined ? [] : ['--lake', lake])];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
-  child.stderr!.on('data', (text: Buffer) => { process.stderr.write(text.toString('utf8').replaceAll(/^(?=.)/gm, '    ')); });
+  child.stderr.on('data', (text: Buffer) => { process.stderr.write(text.toString('utf8').replaceAll(/^(?=.)/gm, '    ')); });
   const ended = once(child, 'exit');
   await Promise.race([sleep(runMs), ended]);
   if (child.exitCode !== null) throw new Error(`assay start ended by itself with ${child.exitCode}`);

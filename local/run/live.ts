@@ -65,11 +65,7 @@ function startedLine({ access, feed, port, url }: { access: LakeAccess; feed: Fe
 function goldLines(access: LakeAccess, pageUrl: string | null): string {
   const lines = openLines(access);
   return ['', `Gold has rows. The page: ${pageUrl ?? 'not served'}`, '', 'Open the tables while this runs:',
-    '  DuckDB', indent(lines.duckdb), '  Python', indent(lines.python), '  Spark', indent(lines.spark), ''].join('\n');
-}
-
-function indent(text: string): string {
-  return text.split('\n').map((line) => `    ${line}`).join('\n');
+    '', '# DuckDB', lines.duckdb, '', '# Python', lines.python, '', '# Spark', lines.spark, ''].join('\n');
 }
 
 /** `--events` or `--input` once, then, without either, the paced producer. Trouble here stops neither the host nor the page. */

@@ -28,7 +28,7 @@ export interface OnceReport extends LakeSummary {
 
 /** `run` and `start --once`: produce if asked, drain every stage, print the summary. Exit code 0 only if the balance is not broken. */
 export async function runOnce({ access, flags, out }: OnceOptions): Promise<number> {
-  const report = await runPipelineOnce({ access, flags, note: out.note });
+  const report = await runPipelineOnce({ access, flags, note: (line) => out.note(line) });
   out.result(report, () => `\n${printSummary(report)}`);
   return report.verdict === 'broken' ? 1 : 0;
 }
