@@ -76,7 +76,8 @@ function headersData({ headers }: KafkaRecord): unknown[] {
 
 /** A UTC DateTime as Newtonsoft.Json writes it: no trailing zeros in the fraction, none at all where it is zero. */
 function dotnetTime(timestampMs: number): string {
-  return new Date(timestampMs).toISOString().replace(/\.?0+Z$/, 'Z');
+  const iso = new Date(timestampMs).toISOString();
+  return timestampMs % 1000 === 0 ? `${iso.slice(0, -5)}Z` : iso.replace(/0+Z$/, 'Z');
 }
 
 function toLong(value: bigint): Long {

@@ -12,6 +12,7 @@ export const eventsPipeline = (): Pipeline => readPipeline('../../pipelines/even
 /** Other columns, a composite key, nested paths, optional columns, a long, a boolean and a rule of every kind. */
 export const ordersPipeline = (): Pipeline => readPipeline('../fixtures/orders.json');
 
+export const eventsPipelineText = (): string => readFileSync(new URL('../../pipelines/events.json', import.meta.url), 'utf8');
 export const ordersPipelineText = (): string => readFileSync(new URL('../fixtures/orders.json', import.meta.url), 'utf8');
 
 function readPipeline(relative: string): Pipeline {
