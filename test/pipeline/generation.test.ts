@@ -1,0 +1,109 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { ConfigError } from '../../shared/errors.ts';
+import { judgeGeneration } from '../../shared/pipeline/generation.ts';
+import { pipelineTables } from '../../shared/pipeline/tables.ts';
+import { OpenLakes } from '../support/lakes.ts';
+import { eventsPipeline, eventsPipelineText } from '../support/pipelines.ts';
+import { event, record } from '../support/test-lake.ts';
+import type { TestLake } from '../support/test-lake.ts';
+
+const definition = (name: string, generation: number, hash: string) =>
+  ({ name, description: '', schema: { type: 'struct' as const, fields: [] }, partitionColumns: [], configuration: { 'assay.generation': String(generation), 'assay.hash': hash } });
+
+describe('judgeGeneration', () => {
+  const judge = (theirs: Record<string, string>, own: number, hash: string, name = 'silver_events') => judgeGeneration({ configuration: theirs }, definition(name, own, hash));
+  const table = { 'assay.generation': '3', 'assay.hash': 'h' };
+
+  test('the same number and hash may commit', () => expect(judge(table, 3, 'h')).toBe('current'));
+  test('a newer one raises, whether its rules differ or not', () => expect([judge(table, 4, 'i'), judge(table, 10, 'h')]).toEqual(['raise', 'raise']));
+  test('numbers compare as numbers', () => expect(judge({ ...table, 'assay.generation': '9' }, 10, 'i')).toBe('raise'));
+  test('a table that knows no generation is raised', () => expect(judge({}, 1, 'h')).toBe('raise'));
+  test('an older one is refused', () => expect(() => judge(table, 2, 'h')).toThrow(expect.objectContaining({ constructor: ConfigError, code: 'pipeline/older-generation' })));
+  test('one number for two hashes is refused', () => expect(() => judge(table, 3, 'i')).toThrow(expect.objectContaining({ constructor: ConfigError, code: 'pipeline/generation-reused' })));
+  test('Bronze goes by its schema: rules neither raise nor refuse it', () => {
+    expect([2, 3, 4].map((own) => judge(table, own, 'h', 'bronze_events'))).toEqual(['current', 'current', 'current']);
+    expect(judge(table, 4, 'i', 'bronze_events')).toBe('raise');
+    expect(() => judge(table, 2, 'i', 'bronze_events')).toThrow(ConfigError);
+  });
+
+  test('Bronze\'s hash is the same under other rules, that of the others is not', () => {
+    const hashes = (rulesHash: string) => Object.fromEntries(pipelineTables({ ...eventsPipeline(), rulesHash }).map(({ name, configuration }) => [name, configuration['assay.hash']]));
+    const [one, two] = [hashes('one'), hashes('two')];
+    expect(Object.keys(one).filter((name) => one[name] === two[name])).toEqual(['bronze_events']);
+  });
+});
+
+describe('an upgrade', () => {
+  const lakes = new OpenLakes();
+  let old: TestLake;
+  beforeEach(async () => { old = await lakes.open(); });
+
+  const columns = (JSON.parse(eventsPipelineText()) as { columns: object[] }).columns;
+  const changed = (change: object) => JSON.stringify({ ...JSON.parse(eventsPipelineText()) as object, 'assay.generation': 2, ...change });
+  const newer = (change: object) => lakes.another(old, { pipelineText: changed(change) });
+  const generations = async (of: TestLake) => Promise.all(['bronze_events', 'silver_events', 'quarantine_events', 'gold_anomaly_predictions'].map(async (name) =>
+    (await (await of.lake.table(name)).delta.refresh()).metaData.configuration['assay.generation']));
+
+  test('other rules: old and new ingest side by side, the old one refines and scores no more, and says why', async () => {
+    await old.ingest([record(0, event('a'))]);
+    await old.drain();
+    const worker = await newer({ rules: [{ name: 'low', column: 'value', range: { min: 60 } }] });
+    await worker.ingest([record(1, event('b'))]);
+    await worker.drain();
+    await old.ingest([record(2, event('c', { value: '70' }))]);
+    await worker.ingest([record(3, event('d', { value: '80' }))]);
+    await expect(old.refine()).rejects.toMatchObject({ code: 'pipeline/older-generation' });
+    await worker.drain();
+    await expect(old.score()).rejects.toMatchObject({ code: 'pipeline/older-generation' });
+    expect(await generations(worker)).toEqual(['1', '2', '2', '2']);
+    expect((await worker.rows('gold_anomaly_predictions', 'SELECT event_id FROM rows ORDER BY 1')).map((row) => row['event_id'])).toEqual(['a', 'c', 'd']);
+    expect((await worker.balance()).verdict).toBe('ok');
+  });
+
+  test('the same number for other rules is refused before anything is written', async () => {
+    await old.ingest([record(0, event('a'))]);
+    await old.drain();
+    await old.ingest([record(1, event('b'))]);
+    const worker = await lakes.another(old, { pipelineText: changed({ 'assay.generation': 1, rules: [{ name: 'low', column: 'value', range: { min: 60 } }] }) });
+    await expect(worker.refine()).rejects.toMatchObject({ code: 'pipeline/generation-reused' });
+    expect(await worker.rows('quarantine_events')).toEqual([]);
+  });
+
+  test('a new column stands behind the others, is null in older rows and kept from then on', async () => {
+    await old.ingest([record(0, event('a', { city: 'Lyon' })), record(1, event('b', { city: 'Oslo' }))]);
+    await old.drain();
+    const worker = await newer({ columns: [...columns.slice(0, 1), { name: 'city', type: 'string', required: false }, ...columns.slice(1)] });
+    await worker.ingest([record(2, event('c', { city: 'Bern' })), record(3, event('a', { city: 'Rom', timestamp: '2025-04-01T17:59:30Z' }))]);
+    await worker.drain();
+    expect(await worker.rows('silver_events', 'SELECT event_id, city, rescued FROM rows ORDER BY 1')).toEqual([
+      { event_id: 'a', city: 'Rom', rescued: null }, { event_id: 'b', city: null, rescued: '{"city":"Oslo"}' }, { event_id: 'c', city: 'Bern', rescued: null },
+    ]);
+    expect((await worker.lake.table('silver_events')).delta.snapshot.schema.fields.at(-1)).toMatchObject({ name: 'city', nullable: true });
+    expect(await worker.rows('gold_anomaly_predictions', 'SELECT event_id FROM rows')).toHaveLength(3);
+  });
+
+  test('a column that the pipeline drops stays, and is null from then on', async () => {
+    const text = changed({ 'assay.generation': 1, columns: [...columns, { name: 'city', type: 'string', required: false }] });
+    const first = await lakes.open({ pipelineText: text });
+    await first.ingest([record(0, event('a', { city: 'Lyon' }))]);
+    await first.drain();
+    const worker = await lakes.another(first, { pipelineText: changed({}) });
+    await worker.ingest([record(1, event('b', { city: 'Bern' }))]);
+    await worker.drain();
+    expect(await worker.rows('silver_events', 'SELECT event_id, city FROM rows ORDER BY 1')).toEqual([{ event_id: 'a', city: 'Lyon' }, { event_id: 'b', city: null }]);
+  });
+
+  test.each([
+    { what: 'another type', change: { columns: columns.map((column) => ('name' in column && column.name === 'value' ? { ...column, type: 'long' } : column)) } },
+    { what: 'another case', change: { columns: columns.map((column) => ('name' in column && column.name === 'value' ? { ...column, name: 'VALUE' } : column)), features: ['VALUE'] } },
+    { what: 'other partitions', change: { partition_by: [] } },
+  ])('$what cannot follow the rows that are there: refused, nothing is written', async ({ change }) => {
+    await old.ingest([record(0, event('a'))]);
+    await old.drain();
+    await old.ingest([record(1, event('b'))]);
+    const worker = await newer(change);
+    await expect(worker.refine()).rejects.toMatchObject({ constructor: ConfigError, code: 'pipeline/columns-changed' });
+    expect(await generations(worker)).toEqual(['1', '1', '1', '1']);
+    expect(await worker.rows('silver_events', 'SELECT event_id FROM rows')).toHaveLength(1);
+  });
+});
