@@ -13,6 +13,7 @@ export interface ColumnNames {
 
 export const seriesMax = 12;
 const pointsMax = 2000;
+const oldestShareLeftOut = 0.02;
 const flaggedPointsMax = 500;
 
 /** `a "b"` → `"a ""b"""`. */
@@ -64,7 +65,7 @@ FROM gold_anomaly_predictions GROUP BY series ORDER BY "rows" DESC, series LIMIT
 
 /**
  * A sample that depends on the rows alone: every n-th by a hash of the key, n per series and flag, so that small series and
- * the few flagged rows are not drowned by the many.
+ * the few flagged rows are not drowned by the many. The oldest 2 % are left out: a few late events would else stretch the axis over hours.
  */
 export function pointSql(columns: ColumnNames, seriesCount: number): string {
   const { group, eventTime, key } = columns;
@@ -74,7 +75,8 @@ WITH rows AS (
   SELECT ${seriesName(group)} AS series, anomaly_flag = -1 AS flagged, epoch_ms(${quoteName(eventTime)})::BIGINT AS at_ms,
     ${quoteName(columns.value ?? '')}::DOUBLE AS value, hash(${key.map(quoteName).join(', ')}) AS place
   FROM gold_anomaly_predictions
-  WHERE ${quoteName(eventTime)} IS NOT NULL AND isfinite(${quoteName(columns.value ?? '')}::DOUBLE)
+  WHERE isfinite(${quoteName(columns.value ?? '')}::DOUBLE)
+    AND ${quoteName(eventTime)} >= (SELECT quantile_disc(${quoteName(eventTime)}, ${oldestShareLeftOut}) FROM gold_anomaly_predictions)
 ), counts AS (SELECT series, flagged, count(*) AS n FROM rows GROUP BY ALL),
 drawn AS (SELECT series FROM counts GROUP BY series ORDER BY sum(n) DESC, series LIMIT ${seriesMax}),
 steps AS (

@@ -19,7 +19,7 @@ export function valueSection(state: Section<ValueFacts>): Html {
     const points = values.series.flatMap((series) => series.points);
     const axes = { time: timeScale(points.map((point) => point.atMs)), value: valueScale(points.map((point) => point.value)) };
     const scale = axes.value.kind === 'log' ? ', logarithmic axis' : '';
-    const drawn = values.series.reduce((sum, series) => sum + series.rows, 0n) > BigInt(points.length) ? ' A sample of the rows is drawn.' : '';
+    const drawn = values.series.reduce((sum, series) => sum + series.rows, 0n) > BigInt(points.length) ? ' A sample of the newest 98 % of the rows is drawn.' : '';
     return html`<p><code>${clip(values.column, 60)}</code>${values.groupColumn && html` by <code>${clip(values.groupColumn, 60)}</code>`}, event time in UTC${scale}.${drawn}${values.seriesLeftOut > 0 && ` ${formatCount(values.seriesLeftOut)} smaller series are left out.`} <span class="key"><span>scored</span><span class="flag">flagged</span></span></p>
 <div class="multiples">${values.series.map((series, index) => html`<figure><h3>${clip(series.name, 60)} <span>${formatCount(series.flagged)} of ${formatCount(series.rows)} flagged</span></h3>
 ${seriesPlot({ ...series, name: clip(series.name, 60) }, index, axes)}</figure>`)}</div>`;

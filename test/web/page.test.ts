@@ -33,7 +33,7 @@ describe('a full page', () => {
     ['counts', '104,233'], ['shares', '511 (0.53 %)'], ['scores', '−0.2714'], ['values', '−84.2'], ['sizes', '11.0 MB'], ['ages', '1.8 s ago'],
     ['times', '<time datetime="2026-11-23T14:03:10.000Z">2026-11-23 14:03:10</time>'], ['quarantine reasons', 'malformed_json'], ['rest of the reasons', '110'],
     ['balance', 'Every offset accounted for'], ['model', 'events-forest'], ['topic', '<code>events</code>'], ['lake', 'file:/srv/lake'],
-    ['histogram', '511 of 97,214 rows score below the threshold at 0.'], ['scale', 'logarithmic axis'], ['sample', 'A sample of the rows is drawn.'],
+    ['histogram', '511 of 97,214 rows score below the threshold at 0.'], ['scale', 'logarithmic axis'], ['sample', 'A sample of the newest 98 % of the rows is drawn.'],
   ])('shows %s', (_name, text) => expect(full).toContain(text));
 
   it('draws the threshold where the flagged bins end', () => {
