@@ -2,7 +2,7 @@ import type { AddFile } from '../delta/actions.ts';
 import { removeOf } from '../delta/actions.ts';
 import type { Snapshot } from '../delta/snapshot.ts';
 import { parseStats } from '../delta/stats.ts';
-import type { RefineOptions } from './refine.ts';
+import type { RefineOptions } from './refine-options.ts';
 import { quarantineColumns } from './refine-batch.ts';
 import type { RejectedRow } from './refine-batch.ts';
 import type { Slice } from './slice.ts';

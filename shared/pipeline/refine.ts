@@ -1,36 +1,21 @@
-import type { Clock } from '../clock.ts';
 import type { Session } from '../columnar/duckdb.ts';
 import { literal } from '../columnar/sql-text.ts';
 import { progressOf } from '../delta/snapshot.ts';
 import { TableError } from '../errors.ts';
 import type { Lane } from './bronze-plan.ts';
 import { Tally } from './counts.ts';
-import type { Pipeline } from './definition.ts';
 import { checkGeneration } from './generation.ts';
-import type { Lake } from './lake.ts';
-import type { WriteObserver } from './observer.ts';
 import { replaceQuarantine } from './quarantine.ts';
 import { RefineBatch } from './refine-batch.ts';
+import type { RefineOptions } from './refine-options.ts';
 import { mergeIntoSilver } from './silver.ts';
 import { nextSlice } from './slice.ts';
 import type { Slice } from './slice.ts';
 import { checkSourceUnchanged, isConsumed, stageAppId, untilSettled } from './stage.ts';
 import type { StageOutcome } from './stage.ts';
 import { BRONZE, QUARANTINE, SILVER } from './tables.ts';
-import type { Judge } from './verdict.ts';
 
 export const REFINE = 'refine';
-
-export interface RefineOptions {
-  readonly lake: Lake;
-  readonly pipeline: Pipeline;
-  readonly judge: Judge;
-  readonly lateAfterMs: number;
-  readonly sliceRows: number;
-  readonly checkpointInterval: bigint;
-  readonly clock: Clock;
-  readonly observe: WriteObserver;
-}
 
 /**
  * One slice of Bronze into quarantine, then Silver (semantics.md, section 6). Restartable anywhere: Silver's txn says what is done,

@@ -5,7 +5,7 @@ import type { AddFile } from '../delta/actions.ts';
 import type { Snapshot } from '../delta/snapshot.ts';
 import { Tally } from './counts.ts';
 import { pruneByKey } from './prune.ts';
-import type { RefineOptions } from './refine.ts';
+import type { RefineOptions } from './refine-options.ts';
 import { silverColumns } from './refine-batch.ts';
 import type { Candidate, RefineBatch } from './refine-batch.ts';
 import type { Slice } from './slice.ts';

@@ -1,0 +1,17 @@
+import type { Clock } from '../clock.ts';
+import type { Pipeline } from './definition.ts';
+import type { Lake } from './lake.ts';
+import type { WriteObserver } from './observer.ts';
+import type { Judge } from './verdict.ts';
+
+/** What refine, and its two writes, work with. */
+export interface RefineOptions {
+  readonly lake: Lake;
+  readonly pipeline: Pipeline;
+  readonly judge: Judge;
+  readonly lateAfterMs: number;
+  readonly sliceRows: number;
+  readonly checkpointInterval: bigint;
+  readonly clock: Clock;
+  readonly observe: WriteObserver;
+}
