@@ -1,0 +1,101 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { Meter, meterDifference } from '../../shared/storage/meter.ts';
+import type { RequestKind } from '../../shared/storage/meter.ts';
+import { MeteredStore } from '../../shared/storage/metered-store.ts';
+import { OpenLakes, stretch } from '../support/lakes.ts';
+import { MemoryStore } from '../support/memory-store.ts';
+import { event, record } from '../support/test-lake.ts';
+import type { TestLake } from '../support/test-lake.ts';
+
+/** Storage requests of a warm worker, exactly: they do not depend on the machine, and they are the bill. */
+const lakes = new OpenLakes();
+let lake: TestLake;
+let meter: Meter;
+let offset: number;
+
+async function cost(work: () => Promise<unknown>): Promise<Partial<Record<RequestKind, number>>> {
+  const before = meter.read();
+  await work();
+  const { byOperation } = meterDifference(meter.read(), before);
+  return Object.fromEntries(Object.entries(byOperation).filter(([, requests]) => requests > 0));
+}
+
+beforeEach(async () => {
+  meter = new Meter();
+  lake = await lakes.open({ store: new MeteredStore({ store: new MemoryStore(), meter, requests: 'per-call' }), checkpointInterval: 1_000n });
+  offset = 0;
+  for (let round = 0; round < 2; round++) {
+    await land(3);
+    await lake.drain();
+  }
+});
+
+const land = (rows: number) => lake.ingest(stretch(offset, (offset += rows) - 1));
+
+describe('ingest', () => {
+  test('a commit is one data file and one log entry, whatever the number of rows', async () => {
+    expect(await cost(() => land(1))).toEqual({ put: 2 });
+    expect(await cost(() => land(500))).toEqual({ put: 2 });
+  });
+
+  test('with its checkpoint, every tenth: the checkpoint, and the hint read and written', async () => {
+    const worker = await lakes.another(lake, { checkpointInterval: 10n });
+    await worker.ingest([record(offset, event('x'))]);
+    const costs: unknown[] = [];
+    for (let i = 1; i <= 20; i++) costs.push(await cost(() => worker.ingest([record(offset + i, event('x'))])));
+    const due = costs.flatMap((each, i) => (JSON.stringify(each) === '{"put":2}' ? [] : [[i, each]]));
+    expect(due).toEqual([[4, { get: 1, put: 4 }], [14, { get: 1, put: 4 }]]);
+  });
+
+  test('of what is known already costs nothing', async () => {
+    expect(await cost(() => lake.ingest(stretch(0, 2)))).toEqual({});
+  });
+
+  test('of a second partition: its start, then its rows', async () => {
+    expect(await cost(() => lake.ingest([record(0, event('x'), { partition: 1 })]))).toEqual({ put: 3 });
+  });
+});
+
+describe('an idle tick', () => {
+  test('of refine asks for the next version and for the end of the log', async () => {
+    expect(await cost(() => lake.refine())).toEqual({ get: 1, list: 1 });
+  });
+
+  test('of score likewise', async () => {
+    expect(await cost(() => lake.score())).toEqual({ get: 1, list: 1 });
+  });
+
+  test('stays so cheap after compaction and after slices without rows', async () => {
+    for (let i = 0; i < 8; i++) await land(1);
+    await lake.maintain();
+    await lake.drain();
+    expect(await cost(() => lake.refine())).toEqual({ get: 1, list: 1 });
+    expect(await cost(() => lake.score())).toEqual({ get: 1, list: 1 });
+  });
+});
+
+/** Each table's news are a GET that finds nothing and a listing that proves it. */
+describe('a busy tick', () => {
+  test('of refine: the news of three tables, the slice\'s version and its file; Silver\'s file and log entry', async () => {
+    await land(3);
+    expect(await cost(() => lake.refine())).toEqual({ get: 3 + 1 + 1, list: 3, put: 2 });
+  });
+
+  test('of refine with rejected rows: their file and log entry more', async () => {
+    await lake.ingest([record(offset++, 'bad'), record(offset++, event('new'))]);
+    expect(await cost(() => lake.refine())).toEqual({ get: 5, list: 3, put: 4 });
+  });
+
+  test('of score: the news of Silver, Gold and the model\'s history, the slice\'s version and its file; Gold\'s file and log entry', async () => {
+    await land(3);
+    await lake.refine();
+    expect(await cost(() => lake.score())).toEqual({ get: 3 + 1 + 1, list: 3, put: 2 });
+  });
+
+  test('that replaces a row reads and rewrites the file it is in, nothing else', async () => {
+    await lake.ingest([record(offset++, event('0-0', { timestamp: '2025-04-01T17:59:30Z' }))]);
+    // Silver's file is here since it was scored, Gold's is not.
+    expect(await cost(() => lake.refine())).toEqual({ get: 5, list: 3, put: 2 });
+    expect(await cost(() => lake.score())).toEqual({ get: 5 + 1, list: 3, put: 2 });
+  });
+});
