@@ -62,7 +62,7 @@ export function patientClock(startMs = Date.parse('2025-04-01T12:00:00Z')): Cloc
   let nowMs = startMs;
   return {
     ...systemClock,
-    nowMs: () => nowMs,
+    nowMs: () => Math.floor(nowMs),
     monotonicMs: () => nowMs,
     sleep: (ms) => {
       nowMs += ms;
