@@ -95,20 +95,25 @@ async function openApp(env: Readonly<Record<string, string | undefined>>): Promi
     });
   };
   const state = new StageState(await openState(config, env, lake.store, clock), clock);
-  const measured = async (task: string, run: () => Promise<StageOutcome>): Promise<StageOutcome> => {
-    if (await state.isPaused(task)) return { kind: 'paused' };
+  const recorded = async (task: string, run: () => Promise<StageOutcome>): Promise<StageOutcome> => {
     const done = measure(runLog, meter, task);
     try {
       const outcome = await run();
       await state.note(task, outcome.kind);
       return outcome;
     } catch (error) {
-      await state.note(task, 'failed', error instanceof AssayError ? `${error.code}: ${error.message}` : 'bug');
+      // The caller must hear what stopped the stage, not that the note of it failed, too.
+      await Promise.allSettled([state.note(task, 'failed', error instanceof AssayError ? `${error.code}: ${error.message}` : 'bug')]);
       throw error;
     } finally {
       done();
-      if (clock.nowMs() - flushedMs >= LOG_FLUSH_MS) await flush();
     }
+  };
+  const measured = async (task: string, run: () => Promise<StageOutcome>): Promise<StageOutcome> => {
+    if (await state.isPaused(task)) return { kind: 'paused' };
+    const outcome = await recorded(task, run);
+    if (clock.nowMs() - flushedMs >= LOG_FLUSH_MS) await flush();
+    return outcome;
   };
   return {
     ingest: (records) => measured('ingest', () => ingest(records, { ...common, broker: needBroker(broker), consumerGroup: config.kafkaConsumerGroup })),

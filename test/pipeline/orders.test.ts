@@ -121,4 +121,18 @@ describe('orders', () => {
     }
     expect((await metrics.balance()).verdict).toBe('ok');
   });
+
+  test('more columns than statistics cover, the key among the last: rows are found all the same', async () => {
+    const filler = range(0, 39).map((i) => ({ name: `c${i}`, type: 'long', required: false }));
+    const columns = [...filler, { name: 'id', type: 'id' }, { name: 'seen', type: 'timestamp' }, { name: 'load', type: 'double' }];
+    const text = JSON.stringify({ ...JSON.parse(ordersPipelineText()) as object, topics: [{ name: 'm' }], columns, key: ['id'], event_time: 'seen', rules: [], partition_by: [], z_order_by: [], features: ['load'] });
+    const wide = await lakes.open({ pipelineText: text });
+    const row = (offset: number, id: string, load: number) => record(offset, offset % 3 === 2 ? 'bad' : JSON.stringify({ id, seen: 1_743_594_000_000 + offset, load, c0: offset }), { topic: 'm', timestampMs: KAFKA_MS });
+    for (const round of range(0, 2)) {
+      await wide.ingest(range(0, 5).map((i) => row(round * 6 + i, `id ${i % 3}`, round)));
+      await wide.drain(4);
+    }
+    expect(await wide.rows('gold_anomaly_predictions', 'SELECT id, load FROM rows ORDER BY id')).toEqual([{ id: 'id 0', load: 2 }, { id: 'id 1', load: 2 }]);
+    expect((await wide.balance()).verdict).toBe('ok');
+  });
 });
