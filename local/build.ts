@@ -21,7 +21,7 @@ const external = ['@azure/functions-core', '@duckdb/*', 'onnxruntime-node', '@da
 
 /**
  * Bundles the functions as the Functions worker loads them: one CommonJS file that registers everything, and beside it one file for
- * each package that is imported on first use only, which a cold worker need not read. Node 20 and later run them.
+ * each package that is imported on first use only, which a cold worker need not read. Node 22 and later run them.
  */
 export async function buildFunctions({ entry, outfile }: BuildOptions): Promise<BuiltFile[]> {
   const outdir = path.dirname(outfile);
@@ -67,7 +67,7 @@ async function bundle(options: EsbuildOptions & { outfile: string }, lazy: Set<s
     bundle: true,
     platform: 'node',
     format: 'cjs',
-    target: 'node20',
+    target: 'node22',
     external,
     // The package's own form for bundlers; its default reads a .wasm file from beside itself.
     alias: { '@platformatic/wasm-utils': '@platformatic/wasm-utils/bundled' },
