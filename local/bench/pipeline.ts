@@ -8,7 +8,7 @@ import { configFor, APP_DIR } from '../cli/local-lake.ts';
 import type { LakeAccess } from '../cli/local-lake.ts';
 import type { Flags } from '../cli/command.ts';
 import { drainOnce } from '../run/drain.ts';
-import { fillOnce, openFeed } from '../run/feed.ts';
+import { fillOnce, feedNames, openFeed } from '../run/feed.ts';
 import { startLocalApp } from '../run/local-app.ts';
 import { summarise } from '../run/summary.ts';
 import { measure, versions } from './result.ts';
@@ -24,7 +24,7 @@ export async function benchPipeline(flags: Flags, emit: (result: BenchResult) =>
   const parameters = { events: flags.integer('events', 1_000_000), seed: flags.integer('seed', 7) };
   const opened = await openLake({ config: configFor(access, flags), clock: systemClock, root: APP_DIR, tempDir: join(dir, 'temp') });
   const asked = withDefaults(flags, { events: String(parameters.events), seed: String(parameters.seed) });
-  const feed = await openFeed(asked, access, opened.pipeline.topics[0].name);
+  const feed = await openFeed(asked, access, await feedNames(opened));
   try {
     const produce = await measure(async () => fillOnce({ ...feed, log: feed.log! }, asked, () => undefined));
     emit({ name: 'pipeline/produce', parameters, ...taken(produce), rows: produce.value!.appended, bytes_in: null, bytes_out: produce.value!.bytes, requests: null, versions });

@@ -4,7 +4,9 @@ import { lakeAccess, configFor, APP_DIR } from './local-lake.ts';
 import type { Command, Flags } from './command.ts';
 import { readPipeline } from '../../shared/open-lake.ts';
 import { openInput } from '../inputs/input.ts';
+import { EventHubTarget } from '../producer/event-hub-target.ts';
 import { EventStream } from '../producer/generate.ts';
+import { asHolding } from '../producer/journal.ts';
 import { KafkaTarget } from '../producer/kafka-target.ts';
 import { produceAll, producePaced } from '../producer/run.ts';
 import type { ProduceReport } from '../producer/run.ts';
@@ -16,24 +18,42 @@ import { count } from '../run/summary.ts';
 
 export const produceCommand: Command = {
   name: 'produce',
-  usage: '(--events N [--seed S] | --input FILE|- [--event-type T]) [--rate R] [--brokers HOST:PORT --topic T]',
-  summary: 'Events into the embedded log, or into a Kafka topic: a seeded stream with every kind of trouble, or a file',
-  options: feedOptions,
+  usage: '(--events N [--seed S] | --input FILE|- [--event-type T]) [--rate R] [--brokers HOST:PORT --topic T [--partitions N] [--resume] | --event-hub NAME]',
+  summary: 'Events into the embedded log, a Kafka topic or an event hub: a seeded stream with every kind of trouble, or a file',
+  options: { ...feedOptions, partitions: { type: 'string' }, resume: { type: 'boolean' }, 'event-hub': { type: 'string' } },
   run: async ({ flags, out }) => {
     if (flags.text('events') === undefined && flags.text('input') === undefined) {
       throw new ConfigError('cli/options', 'assay produce: give --events N or --input FILE');
     }
-    const report = flags.text('brokers') === undefined ? await intoLog(flags) : await intoKafka(flags, flags.text('brokers')!);
+    const report = await produceInto(flags);
     out.result(report, () => `${count(report.appended)} events produced${report.held > 0 ? `; ${count(report.held)} were there before` : ''}`);
     return 0;
   },
 };
 
+function produceInto(flags: Flags): Promise<ProduceReport> {
+  const [brokers, eventHub] = [flags.text('brokers'), flags.text('event-hub')];
+  if (eventHub !== undefined) return intoEventHub(flags, eventHub);
+  return brokers === undefined ? intoLog(flags) : intoKafka(flags, brokers);
+}
+
+/** The connection string comes by the environment: what is typed stays in a shell's history. */
+async function intoEventHub(flags: Flags, eventHub: string): Promise<ProduceReport> {
+  const connectionString = process.env['EVENT_HUB_CONNECTION_STRING'];
+  if (!connectionString) throw new ConfigError('cli/options', '--event-hub needs EVENT_HUB_CONNECTION_STRING in the environment, with the right to send');
+  const target = await EventHubTarget.open({ connectionString, eventHub });
+  try {
+    return await fill(target, flags);
+  } finally {
+    await target.close();
+  }
+}
+
 async function intoLog(flags: Flags): Promise<ProduceReport> {
   const access = await lakeAccess(flags);
   try {
     const pipeline = await readPipeline(configFor(access, flags), APP_DIR);
-    const feed = await openFeed(flags, access, pipeline.topics[0].name);
+    const feed = await openFeed(flags, access, { defaultTopic: pipeline.topics[0].name, lakeId: 'nobody' });
     try {
       return (await fillOnce({ ...feed, log: feed.log! }, flags, () => undefined))!;
     } finally {
@@ -47,9 +67,10 @@ async function intoLog(flags: Flags): Promise<ProduceReport> {
 async function intoKafka(flags: Flags, brokers: string): Promise<ProduceReport> {
   const topic = flags.text('topic');
   if (topic === undefined) throw new ConfigError('cli/options', '--brokers needs --topic');
-  const target = await KafkaTarget.open({ connection: { brokers: brokers.split(','), clientId: 'assay-produce' }, topic });
+  const target = await KafkaTarget.open({ connection: { brokers: brokers.split(','), clientId: 'assay-produce' }, topic, ...(flags.text('partitions') === undefined ? {} : { partitions: flags.integer('partitions', 1, 1) }) });
   try {
-    return await fill(target, flags);
+    // What a topic holds may be anybody's: only who says so goes on after it.
+    return await fill(flags.has('resume') ? target : asHolding(target, Array.from({ length: target.partitions }, () => 0n)), flags);
   } finally {
     await target.close();
   }

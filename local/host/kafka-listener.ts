@@ -94,7 +94,17 @@ export class KafkaListener {
       await setImmediate(); // a real host crosses to another process here; without it a failing handler would hold the thread
       succeeded = await this.#succeeds(records);
     }
-    await this.#commit(records);
+    await this.#commitOrReport(records);
+  }
+
+  /** Like the extension's own commits in the background: a failed one is reported, and what it did not store comes again one day. */
+  async #commitOrReport(records: readonly KafkaRecord[]): Promise<void> {
+    const { log, name } = this.#options;
+    try {
+      await this.#commit(records);
+    } catch (error) {
+      log('error', `Host.Triggers.Kafka.${name}`, `Commit error: ${String(error)}`);
+    }
   }
 
   async #succeeds(records: readonly KafkaRecord[]): Promise<boolean> {

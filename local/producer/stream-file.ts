@@ -8,8 +8,9 @@ import type { Restart, StreamOptions } from './timeline.ts';
 export type StreamIdentity = Pick<StreamOptions, 'seed' | 'ratePerS' | 'partitions'>;
 
 /**
- * The stream that `path` keeps; at first it keeps `wanted`. So a log is never continued with another stream's events.
- * @throws {ConfigError} the kept stream has another seed, rate, number of partitions or start.
+ * The stream that `path` keeps; at first it keeps `wanted`. So a log is never continued with another stream's events. It also keeps
+ * its own timeline: `wanted.startMs` counts only at first.
+ * @throws {ConfigError} the kept stream has another seed, rate or number of partitions.
  */
 export function keptStream(path: string, wanted: StreamOptions, events?: number): EventStream {
   const kept = read(path);
@@ -41,8 +42,8 @@ function read(path: string): StreamOptions | null {
   return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as StreamOptions) : null;
 }
 
-function refuseOther(path: string, kept: StreamOptions, wanted: StreamIdentity & Partial<StreamOptions>): void {
-  const names = ['seed', 'ratePerS', 'partitions', 'startMs'] as const;
+function refuseOther(path: string, kept: StreamOptions, wanted: StreamIdentity): void {
+  const names = ['seed', 'ratePerS', 'partitions'] as const;
   const other = names.filter((name) => wanted[name] !== undefined && wanted[name] !== kept[name]);
   if (other.length === 0) return;
   const told = other.map((name) => `${name} ${wanted[name]} (kept: ${kept[name]})`).join(', ');

@@ -1,5 +1,4 @@
-import { mkdtempSync, mkdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { systemClock } from '../../shared/clock.ts';
 import { openLake } from '../../shared/open-lake.ts';
 import { ConfigError } from '../../shared/errors.ts';
@@ -9,10 +8,11 @@ import { APP_DIR, configFor } from '../cli/local-lake.ts';
 import type { LakeAccess } from '../cli/local-lake.ts';
 import { drainOnce } from './drain.ts';
 import type { TaskResult } from './drain.ts';
-import { fillOnce, openFeed } from './feed.ts';
+import { fillOnce, feedNames, openFeed } from './feed.ts';
 import { startLocalApp } from './local-app.ts';
 import { count, printSummary, summarise } from './summary.ts';
 import type { LakeSummary } from './summary.ts';
+import { makeTempDir } from './temp-dir.ts';
 
 export interface OnceOptions {
   readonly access: LakeAccess;
@@ -26,20 +26,32 @@ export interface OnceReport extends LakeSummary {
   readonly tasks: readonly TaskResult[];
 }
 
-/** `run` and `start --once`: produce if asked, drain every stage, print the summary. Exit code 0 only if the balance is not broken. */
+/** `run` and `start --once`: produce if asked, drain every stage, print the summary. Exit code 0 only if the balance is ok. */
 export async function runOnce({ access, flags, out }: OnceOptions): Promise<number> {
   const report = await runPipelineOnce({ access, flags, note: (line) => out.note(line) });
   out.result(report, () => `\n${printSummary(report)}`);
-  return report.verdict === 'broken' ? 1 : 0;
+  return report.verdict === 'ok' ? 0 : 1;
 }
 
-export async function runPipelineOnce({ access, flags, note }: { access: LakeAccess; flags: Flags; note: (line: string) => void }): Promise<OnceReport> {
+interface PipelineOnceOptions {
+  readonly access: LakeAccess;
+  readonly flags: Flags;
+  readonly note: (line: string) => void;
+}
+
+export async function runPipelineOnce({ access, flags, note }: PipelineOnceOptions): Promise<OnceReport> {
   if (access.running) throw new ConfigError('cli/running', `assay start (pid ${access.running.pid}) runs on this lake; stop it first, or name another --lake`);
-  const home = homeOf();
-  mkdirSync(home.tempDir, { recursive: true });
-  const tempDir = mkdtempSync(join(home.tempDir, 'run-'));
+  const tempDir = makeTempDir(homeOf(), 'run');
+  try {
+    return await runIn(tempDir, { access, flags, note });
+  } finally {
+    rmSync(tempDir, { recursive: true, force: true });
+  }
+}
+
+async function runIn(tempDir: string, { access, flags, note }: PipelineOnceOptions): Promise<OnceReport> {
   const opened = await openLake({ config: configFor(access, flags), clock: systemClock, root: APP_DIR, tempDir });
-  const feed = await openFeed(flags, access, opened.pipeline.topics[0].name);
+  const feed = await openFeed(flags, access, await feedNames(opened));
   try {
     const produced = feed.log === null ? null : await fillOnce({ ...feed, log: feed.log }, flags, () => undefined);
     if (produced) note(`produce  ${count(produced.appended)} events${produced.held > 0 ? `, ${count(produced.held)} were there` : ''}`);
@@ -56,7 +68,6 @@ export async function runPipelineOnce({ access, flags, note }: { access: LakeAcc
   } finally {
     await feed.close();
     await opened.engine.close();
-    rmSync(tempDir, { recursive: true, force: true });
   }
 }
 

@@ -51,6 +51,12 @@ describe.skipIf(missing !== null)(`${EVENTS} events from a real Kafka topic`, ()
     expect(await digestLake(join(folder, 'kafka'), TABLES)).toEqual(await digestLake(join(folder, 'log'), TABLES));
   }, TIMEOUT_MS);
 
+  test('another lake gets all of the topic, too', async () => {
+    const { code, stdout, stderr } = await assay(once('another'), { cwd: folder });
+    expect(code, stderr).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ verdict: 'ok', bronze: EVENTS });
+  }, TIMEOUT_MS);
+
   test('a second run finds nothing to do', async () => {
     const { code, stdout } = await assay(once('kafka'), { cwd: folder });
     expect(code).toBe(0);
