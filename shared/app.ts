@@ -77,29 +77,29 @@ async function openApp(env: Readonly<Record<string, string | undefined>>): Promi
   const { lake, pipeline, meter } = opened;
   const runId = clock.uuid();
   const prices = parsePrices(await readFile(join(ROOT, 'infra/prices.json'), 'utf8'));
-  const runLog = new RunLog({ clock, prices, runId, codeVersion: CODE_VERSION, memoryMb: config.functionMemoryMb });
+  // One a table: what is written of one must not be written again because the other failed.
+  const [executions, operations] = [0, 1].map(() => new RunLog({ clock, prices, runId, codeVersion: CODE_VERSION, memoryMb: config.functionMemoryMb }));
   const broker = config.kafkaBrokers.length === 0 ? null : new KafkaBroker(kafkaConnection(config));
   const champions = new Champions({ lake, pipeline, clock, shipped: () => shippedModel(ROOT), say: (line) => process.stderr.write(`${line}\n`) });
   const checkpointInterval = BigInt(config.checkpointInterval);
   const topics = config.kafkaTopics.length > 0 ? config.kafkaTopics : pipeline.topics.map(({ name }) => name);
-  const observe = observeInto(runLog, meter);
+  const observe = observeInto(operations, meter);
   const common = { lake, pipeline, clock, checkpointInterval, observe };
   const judge = compileRules(pipeline, config);
 
   let flushedMs = clock.nowMs();
   const flush = async () => {
     flushedMs = clock.nowMs();
-    await runLog.flush(async (rows) => {
-      await appendLog(lake, 'cluster_logs', rows.clusterLogs, checkpointInterval);
-      await appendLog(lake, 'benchmark_logs', rows.benchmarkLogs, checkpointInterval);
-    });
+    await executions.flush(({ clusterLogs }) => appendLog(lake, 'cluster_logs', clusterLogs, checkpointInterval));
+    await operations.flush(({ benchmarkLogs }) => appendLog(lake, 'benchmark_logs', benchmarkLogs, checkpointInterval));
   };
   const state = new StageState(await openState(config, env, lake.store, clock), clock);
   const recorded = async (task: string, run: () => Promise<StageOutcome>): Promise<StageOutcome> => {
-    const done = measure(runLog, meter, task);
+    const done = measure(executions, meter, task);
     try {
       const outcome = await run();
-      await state.note(task, outcome.kind);
+      // A note is for people: what is committed is not done again because nobody could be told.
+      await Promise.allSettled([state.note(task, outcome.kind)]);
       return outcome;
     } catch (error) {
       // The caller must hear what stopped the stage, not that the note of it failed, too.

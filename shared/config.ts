@@ -107,7 +107,7 @@ const settings = {
   trainSchedule: schedule('TRAIN_SCHEDULE', 'When it is looked whether a model is due.', { default: '0 20 * * * *' }),
   maintainSchedule: schedule('MAINTAIN_SCHEDULE', 'When tables are compacted and cleaned.', { default: '0 40 * * * *' }),
   monitorSchedule: schedule('MONITOR_SCHEDULE', 'When freshness, balance and cost are written to the log tables.', { default: '10 */5 * * * *' }),
-  trainRowsMin: integer('TRAIN_ROWS_MIN', [2, 10_000_000], 'Fewer Silver rows than this train no model.', { default: '1000', unit: 'rows' }),
+  trainRowsMin: integer('TRAIN_ROWS_MIN', [2, 10_000_000], 'Fewer Silver rows than this replace no model. The first model of a lake is trained on what there is, where the shipped one does not fit.', { default: '1000', unit: 'rows' }),
   retrainAfterMs: integer('RETRAIN_AFTER_MS', [60_000, 31_536_000_000], 'A model older than this is trained anew, if Silver has grown.', { default: dayMs, unit: 'ms' }),
   targetFreshnessS: integer('TARGET_FRESHNESS_S', [1, 86_400], 'A table whose newest rows are older than this while something waits counts as late.', { default: '60', unit: 's' }),
   checkpointInterval: integer('CHECKPOINT_INTERVAL', [1, 10_000], 'Versions from one Delta checkpoint to the next.', { default: '10', unit: 'versions' }),

@@ -35,6 +35,8 @@ export class RefineBatch {
   readonly best = new Map<string, Candidate>();
   readonly losers: Candidate[] = [];
   readonly rejected: RejectedRow[] = [];
+  /** Keys that stood more than once in an accepted payload's outermost object: the last one counted. */
+  duplicateKeys = 0;
   readonly #judge: Judge;
   readonly #keyColumns: readonly number[];
   readonly #eventTime: number;
@@ -54,6 +56,7 @@ export class RefineBatch {
     }
     const { topic, incarnation, partition, offset, kafkaTimestampUs } = row;
     const { values, rescued, flags } = verdict;
+    this.duplicateKeys += verdict.duplicateKeys;
     const candidate: Candidate = { timestampUs: values[this.#eventTime] as bigint, kafkaTimestampUs, topic, incarnation, partition, offset, row, values, rescued, flags };
     const key = this.keyOf(values);
     const rival = this.best.get(key);

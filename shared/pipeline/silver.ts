@@ -52,7 +52,7 @@ export async function mergeIntoSilver(merge: SilverMerge, options: RefineOptions
   const outcome = await table.delta.commit(merge.snapshot, {
     operation: 'MERGE',
     operationParameters: { predicate: JSON.stringify(options.pipeline.key.map((column) => `t.${column} = s.${column}`).join(' AND ')) },
-    operationMetrics: metrics(tally, written),
+    operationMetrics: { ...metrics(tally, written), numDuplicateKeys: String(merge.batch.duplicateKeys) },
     removalIntent: 'replace',
     actions: [
       { txn: { appId: stageAppId('refine', merge.sourceId), version: merge.slice.to, lastUpdated: nowMs } },
