@@ -1,63 +1,99 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { systemClock } from '../../shared/clock.ts';
-import { ConfigError } from '../../shared/errors.ts';
+import { ConfigError, isAssayError } from '../../shared/errors.ts';
 import { openLake } from '../../shared/open-lake.ts';
 import type { OpenLake } from '../../shared/open-lake.ts';
 import type { Flags, Output } from '../cli/command.ts';
-import { homeOf, removeRunInfo, writeRunInfo } from '../cli/home.ts';
+import { homeOf, readRunInfo, removeRunInfo, writeRunInfo } from '../cli/home.ts';
+import type { Home } from '../cli/home.ts';
 import { APP_DIR, configFor } from '../cli/local-lake.ts';
 import type { LakeAccess } from '../cli/local-lake.ts';
 import { openLines } from '../cli/open.ts';
 import type { HostLog } from '../host/host.ts';
-import { fillLive, fillOnce, openFeed } from './feed.ts';
+import { fillLive, fillOnce, feedNames, openFeed } from './feed.ts';
 import type { Feed } from './feed.ts';
 import { startLocalApp } from './local-app.ts';
 import { LiveBoard } from './live-board.ts';
 import { LiveCounts } from './live-counts.ts';
+import { watch } from './live-watch.ts';
+import { makeTempDir } from './temp-dir.ts';
 
 export interface LiveOptions {
   readonly access: LakeAccess;
   readonly flags: Flags;
   readonly out: Output;
+  /** The first port tried for the page; 0: any. */
+  readonly port: number;
 }
 
-const HTTP_PORT = 7071;
-const LOOK_EVERY_MS = 1_000;
 const LOG_BYTES_MAX = 2_000_000_000;
 
-/** `assay start`: everything runs until Ctrl-C; then the producer stops, running invocations end, and what is left waits for the next start. */
-export async function runLive({ access, flags, out }: LiveOptions): Promise<number> {
-  if (access.running) throw new ConfigError('cli/running', `assay start (pid ${access.running.pid}) already runs in this folder; stop it first`);
+/** One `assay start` a folder, whatever its lake: other commands find it by the one run.json. Failures: ConfigError `cli/running`. */
+export function refuseSecondStart(home: Home): void {
+  const running = readRunInfo(home);
+  if (running) throw new ConfigError('cli/running', `assay start (pid ${running.pid}) already runs in this folder, on ${running.lakeUrl}; stop it first, or start in another folder`);
+}
+
+/**
+ * `assay start`: everything runs until Ctrl-C; then the producer stops, running invocations end, and what is left waits for the next start.
+ * Trouble in the producer ends it in the same order, with exit code 1.
+ */
+export async function runLive({ access, flags, out, port }: LiveOptions): Promise<number> {
   const home = homeOf();
-  mkdirSync(home.tempDir, { recursive: true });
-  const tempDir = mkdtempSync(join(home.tempDir, 'live-'));
+  const tempDir = makeTempDir(home, 'live');
   const stop = stopOnSignal(out);
-  const opened = await openLake({ config: configFor(access, flags), clock: systemClock, root: APP_DIR, tempDir });
-  const feed = await openFeed(flags, access, opened.pipeline.topics[0].name);
-  const board = new LiveBoard(process.stderr);
   try {
-    const app = await startLocalApp({ access, feed, flags, live: true, httpPort: flags.integer('port', HTTP_PORT), onLog: (entry) => showTrouble(entry, board) });
-    const pageUrl = app.host.url === null ? null : `${app.host.url}/api/dashboard`;
-    writeRunInfo(home, { pid: process.pid, lakeUrl: access.lakeUrl, connectionString: access.connectionString, pageUrl, brokers: feed.brokers, topic: feed.topic });
-    board.line(startedLine({ access, feed, port: flags.integer('port', HTTP_PORT), url: app.host.url }));
-    const producing = produce(feed, flags, { stop: stop.signal, board });
-    await watch({ opened, feed, board, stop: stop.signal, whenGold: () => board.line(goldLines(access, pageUrl)) });
-    await producing;
-    board.line('Stopping: what runs is finished, nothing new is begun.');
-    await app.stop();
-    return 0;
+    const opened = await openLake({ config: configFor(access, flags), clock: systemClock, root: APP_DIR, tempDir });
+    try {
+      const feed = await openFeed(flags, access, await feedNames(opened));
+      try {
+        return await serve({ access, flags, port, home, opened, feed, stop });
+      } finally {
+        if (readRunInfo(home)?.pid === process.pid) removeRunInfo(home);
+        await feed.close();
+      }
+    } finally {
+      await opened.engine.close();
+    }
   } finally {
-    removeRunInfo(home);
-    await feed.close();
-    await opened.engine.close();
     rmSync(tempDir, { recursive: true, force: true });
     stop.dispose();
   }
 }
 
+interface ServeOptions extends Omit<LiveOptions, 'out'> {
+  readonly home: Home;
+  readonly opened: OpenLake;
+  readonly feed: Feed;
+  readonly stop: Stop;
+}
+
+/** Whatever ends the watch, the producer and then the app have stopped before the lake and the log close. */
+async function serve({ access, flags, port, home, opened, feed, stop }: ServeOptions): Promise<number> {
+  const board = new LiveBoard(process.stderr);
+  const counts = new LiveCounts(opened);
+  const app = await startLocalApp({ access, feed, flags, live: true, httpPort: port, onLog: (entry) => showTrouble(entry, board) });
+  let producing = Promise.resolve(true);
+  try {
+    const pageUrl = app.host.url === null ? null : `${app.host.url}/api/dashboard`;
+    // Two that began together both found nobody.
+    refuseSecondStart(home);
+    writeRunInfo(home, { pid: process.pid, lakeUrl: access.lakeUrl, connectionString: access.connectionString, pageUrl, brokers: feed.brokers, topic: feed.topic });
+    board.line(startedLine({ access, feed, port, url: app.host.url }));
+    producing = produceOrStop(feed, flags, { stop, board });
+    const look = async () => ({ ...(await counts.read()), lag: await feed.source.lag() });
+    await watch({ look, board, stop: stop.signal, whenGold: () => board.line(goldLines(access, pageUrl)) });
+  } finally {
+    stop.begin();
+    board.line('Stopping: what runs is finished, nothing new is begun.');
+    await producing;
+    await app.stop();
+  }
+  return (await producing) ? 0 : 1;
+}
+
 function startedLine({ access, feed, port, url }: { access: LakeAccess; feed: Feed; port: number; url: string | null }): string {
-  const moved = url !== null && !url.endsWith(`:${port}`) ? ` (port ${port} was busy)` : '';
+  const moved = url !== null && port !== 0 && !url.endsWith(`:${port}`) ? ` (port ${port} was busy)` : '';
   const source = feed.log === null ? `topic ${feed.topic} at ${feed.brokers}` : `the embedded event log, topic ${feed.topic}`;
   return `Lake ${access.lakeUrl} · events from ${source} · functions at ${url ?? 'no port'}${moved}`;
 }
@@ -68,7 +104,25 @@ function goldLines(access: LakeAccess, pageUrl: string | null): string {
     '', '# DuckDB', lines.duckdb, '', '# Python', lines.python, '', '# Spark', lines.spark, ''].join('\n');
 }
 
-/** `--events` or `--input` once, then, without either, the paced producer. Trouble here stops neither the host nor the page. */
+/** False after trouble, which is shown and begins the stop; never rejects, so nobody need wait for it at once. */
+async function produceOrStop(feed: Feed, flags: Flags, { stop, board }: { stop: Stop; board: LiveBoard }): Promise<boolean> {
+  try {
+    await produce(feed, flags, { stop: stop.signal, board });
+    return true;
+  } catch (error) {
+    board.line(`error producer: ${describe(error)}`);
+    stop.begin();
+    return false;
+  }
+}
+
+/** A bug's stack is wanted, a failure of ours says what to do. */
+function describe(error: unknown): string {
+  if (isAssayError(error)) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+/** `--events` or `--input` once; without either, the paced producer until told to stop. */
 async function produce(feed: Feed, flags: Flags, { stop, board }: { stop: AbortSignal; board: LiveBoard }): Promise<void> {
   const { log } = feed;
   if (log === null) return;
@@ -83,51 +137,27 @@ async function produce(feed: Feed, flags: Flags, { stop, board }: { stop: AbortS
   if (report.ended === 'bytes') board.line(`The event log holds ${(report.bytes / 1e9).toFixed(1)} GB: the producer stops, the pipeline goes on.`);
 }
 
-interface WatchOptions {
-  readonly opened: OpenLake;
-  readonly feed: Feed;
-  readonly board: LiveBoard;
-  readonly stop: AbortSignal;
-  readonly whenGold: () => void;
-}
-
-async function watch({ opened, feed, board, stop, whenGold }: WatchOptions): Promise<void> {
-  const counts = new LiveCounts(opened);
-  let gold = false;
-  while (!stop.aborted) {
-    const [facts, lag] = [await counts.read(), await feed.source.lag()];
-    board.show({ ...facts, lag });
-    if (!gold && facts.gold > 0) {
-      gold = true;
-      whenGold();
-    }
-    await waitFor(LOOK_EVERY_MS, stop);
-  }
-}
-
-function waitFor(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done);
-  });
+interface Stop {
+  readonly signal: AbortSignal;
+  begin(): void;
+  dispose(): void;
 }
 
 /** The first Ctrl-C drains, a second one leaves at once: nothing is lost by it, the next start goes on. */
-function stopOnSignal(out: Output): { signal: AbortSignal; dispose(): void } {
+function stopOnSignal(out: Output): Stop {
   const controller = new AbortController();
+  // Not the abort: trouble in the producer begins a stop too, and what follows is then the first Ctrl-C.
+  let signalled = false;
   const onSignal = () => {
-    if (controller.signal.aborted) process.exit(130);
+    if (signalled) process.exit(130);
+    signalled = true;
     out.note('\nStopping (once more: at once).');
     controller.abort();
   };
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, onSignal);
   return {
     signal: controller.signal,
+    begin: () => controller.abort(),
     dispose: () => { for (const name of ['SIGINT', 'SIGTERM'] as const) process.off(name, onSignal); },
   };
 }

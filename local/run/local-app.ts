@@ -1,5 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import type { Flags } from '../cli/command.ts';
 import { APP_DIR } from '../cli/local-lake.ts';
 import type { LakeAccess } from '../cli/local-lake.ts';
@@ -8,6 +7,7 @@ import { buildIfStale } from '../build.ts';
 import { startHost } from '../host/host.ts';
 import type { HostLog, LocalHost } from '../host/host.ts';
 import type { Feed } from './feed.ts';
+import { makeTempDir } from './temp-dir.ts';
 
 export interface LocalAppOptions {
   readonly access: LakeAccess;
@@ -36,9 +36,8 @@ export interface LocalApp {
 /** Builds the functions and runs them as the Functions host would, on this lake and this feed. */
 export async function startLocalApp({ access, feed, flags, live, httpPort, onLog }: LocalAppOptions): Promise<LocalApp> {
   const entry = await buildIfStale();
-  const home = homeOf();
-  mkdirSync(home.tempDir, { recursive: true });
-  const cacheDir = mkdtempSync(join(home.tempDir, 'app-'));
+  const cacheDir = makeTempDir(homeOf(), 'app');
+  const removeCache = () => rmSync(cacheDir, { recursive: true, force: true });
   const pipeline = flags.text('pipeline');
   const settings: Record<string, string> = {
     ...(live ? LIVE_SETTINGS : {}),
@@ -50,12 +49,11 @@ export async function startLocalApp({ access, feed, flags, live, httpPort, onLog
     CACHE_DIR: cacheDir,
     ...(pipeline === undefined ? {} : { PIPELINE_FILE: pipeline }),
   };
-  const host = await startHost({ appDir: APP_DIR, entry, settings, source: feed.source, httpPort: live ? httpPort : null, listen: live, onLog });
-  return {
-    host,
-    stop: async () => {
-      await host.stop();
-      rmSync(cacheDir, { recursive: true, force: true });
-    },
-  };
+  try {
+    const host = await startHost({ appDir: APP_DIR, entry, settings, source: feed.source, httpPort: live ? httpPort : null, listen: live, onLog });
+    return { host, stop: () => host.stop().finally(removeCache) };
+  } catch (error) {
+    removeCache();
+    throw error;
+  }
 }
