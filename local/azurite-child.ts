@@ -1,9 +1,8 @@
-import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { AssayError } from '../shared/errors.ts';
 import { openAzurite } from './azurite-servers.ts';
+import { lockAzuriteDir } from './azurite.ts';
 import type { ChildReport } from './azurite.ts';
-import { lockDir } from './dir-lock.ts';
 
 /** Run by azurite.ts: `azurite-child.ts DIR BLOB_PORT TABLE_PORT`. Serves until its stdin ends, saves everything, exits. */
 async function serve(dir: string, ports: { blobPort: number; tablePort: number }): Promise<void> {
@@ -14,15 +13,15 @@ async function serve(dir: string, ports: { blobPort: number; tablePort: number }
   // With the parent gone nobody reads stdout.
   process.stdout.on('error', () => undefined);
 
-  const lock = await lockDir({ path: join(dir, 'azurite.lock'), what: `Azurite's directory ${dir}`, servingMsMax: 3_000, closingMsMax: 60_000 });
+  const lock = await lockAzuriteDir(dir);
   try {
     const servers = await openAzurite({ dir, ...ports });
     report({ kind: 'ready', blobPort: servers.blobPort, tablePort: servers.tablePort });
     await Promise.race([parentGone, terminated]);
-    await lock.closing();
+    lock.closing();
     await servers.close();
   } finally {
-    await lock.release();
+    lock.release();
   }
 }
 

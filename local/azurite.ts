@@ -2,12 +2,13 @@ import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, open } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { ConfigError, TransientError } from '../shared/errors.ts';
 import { azuriteConnectionString } from './azurite-servers.ts';
+import { DirLock } from './dir-lock.ts';
+import { isFree } from './free-port.ts';
 
 export interface Azurite {
   /** Of the account devstoreaccount1, blobs and tables. */
@@ -59,6 +60,11 @@ export async function startAzurite(options: AzuriteOptions): Promise<Azurite> {
     if (report.code === 'local/dir-in-use') throw new ConfigError('local/dir-in-use', report.message.replace(/^\w+: /, ''), { facts: { dir } });
     throw new ConfigError('local/azurite', `Starting Azurite on ${dir}, ports ${blobPort} and ${tablePort}: it ended with ${report.code} (${report.message}). See ${logPath(dir)}; run "assay reset" where its files are damaged.`, { facts: { dir, code: report.code } });
   }
+}
+
+/** Of the process that serves `dir`. One whose parent was killed a moment ago does not say yet that it is closing; saving takes seconds. */
+export function lockAzuriteDir(dir: string): Promise<DirLock> {
+  return DirLock.acquireWaiting({ path: join(dir, 'azurite.lock'), what: `Azurite's directory ${dir}`, servingMsMax: 3_000, closingMsMax: 60_000 });
 }
 
 function logPath(dir: string): string {
@@ -119,19 +125,4 @@ async function freePort(from: number, taken?: number): Promise<number> {
     if (port !== taken && (await isFree(port))) return port;
   }
   throw new ConfigError('local/no-port', `Looking for a free port for Azurite: ${from} to ${from + PORTS_TRIED_MAX - 1} are all taken. Choose another range.`, { facts: { from } });
-}
-
-async function isFree(port: number): Promise<boolean> {
-  const probe = createServer();
-  try {
-    probe.listen(port, '127.0.0.1');
-    await once(probe, 'listening');
-    return true;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EADDRINUSE' || code === 'EACCES') return false;
-    throw error;
-  } finally {
-    probe.close();
-  }
 }

@@ -1,106 +1,153 @@
 import { randomUUID } from 'node:crypto';
-import { link, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { linkSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ConfigError } from '../shared/errors.ts';
-
-export interface DirLock {
-  /** Tells waiters that this process is on its way out. */
-  closing(): Promise<void>;
-  release(): Promise<void>;
-}
+import { isAlive, processId } from './process-id.ts';
+import type { ProcessId } from './process-id.ts';
 
 export interface DirLockOptions {
   /** The lock file, in a directory that exists. */
   readonly path: string;
   /** What the directory is for, for the message. */
   readonly what: string;
+}
+
+export interface DirLockWait extends DirLockOptions {
   /** How long a holder that shows no sign of leaving is waited for. */
   readonly servingMsMax: number;
   /** How long a holder that is closing is waited for. */
   readonly closingMsMax: number;
 }
 
-interface Holder {
-  readonly pid: number;
+interface Holder extends ProcessId {
   readonly closing: boolean;
 }
 
-const BEAT_MS = 1_000;
-/** A live holder touches its file every second; a process that only got a dead holder's pid does not. */
-const STALE_MS = 15_000;
 const POLL_MS = 25;
 
+/** Lock files of this process: tells one of ours from one that a killed process with the same pid left behind. */
+const held = new Set<string>();
+
 /**
- * One process a directory, with a file that holds its pid. A holder that was killed is recognised by its dead pid, or, where
- * the pid belongs to somebody else by now, by a file that is no longer touched. Throws a ConfigError (`local/dir-in-use`).
+ * One process a directory: a file `pid start-time [closing]`. However long a holder is silent or suspended, the lock is its own; a lock
+ * whose process is gone is taken over.
  */
-export async function lockDir(options: DirLockOptions): Promise<DirLock> {
-  const { path } = options;
-  const started = performance.now();
-  while (!(await create(path))) {
-    const holder = await holderOf(path);
-    if (holder === 'none') continue;
-    if (holder === 'dead') {
-      await rm(path, { force: true });
-      continue;
-    }
-    const waitedMs = performance.now() - started;
-    if (waitedMs > (holder.closing ? options.closingMsMax : options.servingMsMax)) throw inUse(options, holder, waitedMs);
-    await sleep(POLL_MS);
+export class DirLock {
+  readonly #path: string;
+
+  private constructor(path: string) {
+    this.#path = path;
   }
-  const beat = setInterval(() => void utimes(path, new Date(), new Date()).catch(() => clearInterval(beat)), BEAT_MS);
-  beat.unref();
-  return {
-    closing: () => writeFile(path, JSON.stringify({ pid: process.pid, closing: true } satisfies Holder)),
-    release: async () => {
-      clearInterval(beat);
-      await rm(path, { force: true });
-    },
-  };
+
+  /** @throws {ConfigError} `local/dir-in-use`: a living process holds it. */
+  static acquire(options: DirLockOptions): DirLock {
+    const path = realPathOf(options.path);
+    const holder = take(path);
+    if (holder !== null) throw inUse(options, holder, 0);
+    return new DirLock(path);
+  }
+
+  /** @throws {ConfigError} `local/dir-in-use`: a living process still holds it after the time given. */
+  static async acquireWaiting(options: DirLockWait): Promise<DirLock> {
+    const path = realPathOf(options.path);
+    const started = performance.now();
+    for (let holder = take(path); holder !== null; holder = take(path)) {
+      const waitedMs = performance.now() - started;
+      if (waitedMs > (holder.closing ? options.closingMsMax : options.servingMsMax)) throw inUse(options, holder, waitedMs);
+      await sleep(POLL_MS);
+    }
+    return new DirLock(path);
+  }
+
+  /** Tells waiters that this process is on its way out. */
+  closing(): void {
+    const unfinished = `${this.#path}.${randomUUID()}`;
+    writeFileSync(unfinished, textOf({ ...processId(), closing: true }));
+    renameSync(unfinished, this.#path);
+  }
+
+  /** The file goes, unless the directory was moved away and another process has one of its own there by now. */
+  release(): void {
+    if (held.delete(this.#path) && readHolder(this.#path)?.pid === process.pid) rmSync(this.#path, { force: true });
+  }
 }
 
-/** The file appears with its content, so nobody reads half of it. */
-async function create(path: string): Promise<boolean> {
-  const unfinished = `${path}.${randomUUID()}`;
-  await writeFile(unfinished, JSON.stringify({ pid: process.pid, closing: false } satisfies Holder));
+function realPathOf(path: string): string {
+  return join(realpathSync(dirname(path)), basename(path));
+}
+
+/** Null: the lock is ours now. Else the living process that has it, or that is just taking a dead one's over. */
+function take(path: string): Holder | null {
+  const mine = `${path}.${randomUUID()}`;
+  writeFileSync(mine, textOf({ ...processId(), closing: false }));
   try {
-    await link(unfinished, path);
+    while (!tryLink(mine, path)) {
+      const holder = readHolder(path);
+      if (holder === null) continue;
+      const living = holds(holder, path) ? holder : removeDead(path);
+      if (living !== null) return living;
+    }
+  } finally {
+    rmSync(mine, { force: true });
+  }
+  held.add(path);
+  return null;
+}
+
+/**
+ * A lock is removed by its holder, or, once the holder is dead, by whoever holds the lock's own lock: else one that saw the dead lock a
+ * moment ago would remove its successor's. That second lock is one like any other, so its holder may be killed, too.
+ */
+function removeDead(path: string): Holder | null {
+  const guard = `${path}.takeover`;
+  const rival = take(guard);
+  if (rival !== null) return rival;
+  try {
+    const holder = readHolder(path);
+    if (holder !== null && !holds(holder, path)) rmSync(path);
+  } finally {
+    held.delete(guard);
+    rmSync(guard);
+  }
+  return null;
+}
+
+function holds(holder: Holder, path: string): boolean {
+  return holder.pid === process.pid ? held.has(path) : isAlive(holder);
+}
+
+/** link(2) fails where the name exists and shows the whole content where it does not: no reader meets an empty lock. */
+function tryLink(from: string, to: string): boolean {
+  try {
+    linkSync(from, to);
     return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    return false;
-  } finally {
-    await rm(unfinished, { force: true });
-  }
-}
-
-async function holderOf(path: string): Promise<Holder | 'dead' | 'none'> {
-  try {
-    const [text, { mtimeMs }] = await Promise.all([readFile(path, 'utf8'), stat(path)]);
-    if (Date.now() - mtimeMs > STALE_MS) return 'dead';
-    // `closing` rewrites the file in place: an empty one is that moment.
-    if (text === '') return { pid: 0, closing: true };
-    const holder = JSON.parse(text) as Holder;
-    return isAlive(holder.pid) ? holder : 'dead';
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 'none';
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
     throw error;
   }
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // EPERM: it lives and belongs to somebody else.
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
+function textOf({ pid, started, closing }: Holder): string {
+  return `${pid} ${started ?? '-'}${closing ? ' closing' : ''}`;
 }
 
-function inUse({ path, what }: DirLockOptions, holder: Holder, waitedMs: number): ConfigError {
-  const state = holder.closing ? 'is still closing' : 'uses it';
-  return new ConfigError('local/dir-in-use', `Opening ${what}: process ${holder.pid} ${state} after ${Math.round(waitedMs)} ms (${path}). Stop that process, or choose another directory.`, {
-    facts: { pid: holder.pid, closing: holder.closing, waitedMs: Math.round(waitedMs) },
+/** Null: no lock. An empty file, left by a power failure, is a lock of pid 0, which no process has. */
+function readHolder(path: string): Holder | null {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+  const [pid, started = '-', state] = text.split(' ');
+  return { pid: Number(pid), started: started === '-' ? null : started, closing: state === 'closing' };
+}
+
+function inUse({ path, what }: DirLockOptions, { pid, closing }: Holder, waited: number): ConfigError {
+  const waitedMs = Math.round(waited);
+  return new ConfigError('local/dir-in-use', `Locking ${what}: process ${pid} ${closing ? 'is still closing' : 'uses it'} after ${waitedMs} ms (${path}). Stop that process, or choose another directory.`, {
+    facts: { pid, closing, waitedMs },
   });
 }

@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { isAlive, processId } from '../process-id.ts';
 
 /** What `assay` keeps on a developer's machine, below the folder it is run in: `.assay/`. */
 export const HOME = '.assay';
@@ -27,9 +28,14 @@ export interface RunInfo {
   readonly topic: string;
 }
 
+/** As it is on the disk: with the start time that tells its process from a later one of the same pid. */
+interface RunFile extends RunInfo {
+  readonly started: string | null;
+}
+
 export function writeRunInfo(home: Home, info: RunInfo): void {
   mkdirSync(home.dir, { recursive: true });
-  writeFileSync(`${home.runFile}.tmp`, JSON.stringify(info, null, 2));
+  writeFileSync(`${home.runFile}.tmp`, JSON.stringify({ ...info, started: processId(info.pid).started } satisfies RunFile, null, 2));
   renameSync(`${home.runFile}.tmp`, home.runFile);
 }
 
@@ -42,19 +48,10 @@ export function readRunInfo(home: Home): RunInfo | null {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw error;
   }
-  const info = JSON.parse(text) as RunInfo;
-  return isAlive(info.pid) ? info : null;
+  const { started, ...info } = JSON.parse(text) as RunFile;
+  return isAlive({ pid: info.pid, started }) ? info : null;
 }
 
 export function removeRunInfo(home: Home): void {
   rmSync(home.runFile, { force: true });
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }

@@ -1,10 +1,14 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import { isAbsolute, join, relative, resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { LOG_FOLDER } from '../../shared/delta/log-path.ts';
 import { ConfigError } from '../../shared/errors.ts';
 import { parseLakeUrl } from '../../shared/storage/lake-url.ts';
+import { lockAzuriteDir } from '../azurite.ts';
+import { lockLogDir } from '../event-log/event-log.ts';
+import { logDir } from '../run/feed.ts';
 import type { Command, Flags, Output } from './command.ts';
 import { homeOf, readRunInfo } from './home.ts';
 import { AZURITE_LAKE_URL } from './local-lake.ts';
@@ -23,7 +27,7 @@ export const resetCommand: Command = {
     else if (!(await agreed(dir, flags))) {
       out.note('Nothing was deleted.');
       return 1;
-    } else await rm(dir, { recursive: true });
+    } else await deleteUnused(dir, lakeUrlOf(flags));
     return report(out, { dir, deleted: exists });
   },
 };
@@ -33,9 +37,28 @@ function report(out: Output, facts: { dir: string; deleted: boolean }): number {
   return 0;
 }
 
+function lakeUrlOf(flags: Flags): string {
+  return flags.text('lake') ?? process.env['LAKE_URL'] ?? AZURITE_LAKE_URL;
+}
+
+/** Holds what a running command would hold. Failures: ConfigError `local/dir-in-use`, nothing is deleted then. */
+async function deleteUnused(dir: string, lakeUrl: string): Promise<void> {
+  const { azuriteDir } = homeOf();
+  const locks = [lockLogDir(logDir({ lakeUrl }))];
+  try {
+    if (lakeUrl === AZURITE_LAKE_URL && existsSync(azuriteDir)) locks.push(await lockAzuriteDir(azuriteDir));
+    // Away in one step, its locks included: a command that starts now makes a new lake and finds no half of this one.
+    const aside = `${dir}.deleted-${randomUUID()}`;
+    await rename(dir, aside);
+    await rm(aside, { recursive: true });
+  } finally {
+    for (const lock of locks) lock.release();
+  }
+}
+
 /** Only what `assay` itself made here is ever deleted. Failures: ConfigError `cli/reset`. */
 function dirToDelete(flags: Flags): string {
-  const lakeUrl = flags.text('lake') ?? process.env['LAKE_URL'] ?? AZURITE_LAKE_URL;
+  const lakeUrl = lakeUrlOf(flags);
   if (lakeUrl === AZURITE_LAKE_URL) return homeOf().dir;
   const url = parseLakeUrl(lakeUrl);
   if (url.kind !== 'file') throw new ConfigError('cli/reset', `${lakeUrl} is no lake of this machine; reset deletes local ones only. Delete its container with the tools of its cloud.`);

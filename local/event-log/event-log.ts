@@ -3,8 +3,8 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync } 
 import { join } from 'node:path';
 import { ConfigError } from '../../shared/errors.ts';
 import type { KafkaRecord } from '../../shared/sources/record.ts';
+import { DirLock } from '../dir-lock.ts';
 import { writeFileAtomic } from './atomic-file.ts';
-import { DirLock } from './dir-lock.ts';
 import { GroupOffsets } from './group-offsets.ts';
 import { PartitionLog } from './partition-log.ts';
 import type { NewRecord } from './record-codec.ts';
@@ -18,6 +18,11 @@ const DELETED = '.deleted-';
 interface Topic {
   readonly info: TopicInfo;
   readonly partitions: readonly PartitionLog[];
+}
+
+/** Held while the log in `dir` is open. @throws {ConfigError} another living process has it open. */
+export function lockLogDir(dir: string): DirLock {
+  return DirLock.acquire({ path: join(dir, 'lock'), what: `the event log in ${dir}` });
 }
 
 /**
@@ -51,7 +56,7 @@ export class EventLog {
    */
   static open(options: { dir: string; segmentBytesMax?: number }): EventLog {
     mkdirSync(join(options.dir, 'topics'), { recursive: true });
-    const lock = DirLock.acquire(options.dir);
+    const lock = lockLogDir(options.dir);
     try {
       const log = new EventLog(options.dir, lock, options.segmentBytesMax ?? SEGMENT_BYTES_MAX);
       log.#openTopics();

@@ -1,12 +1,11 @@
-import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { dirname } from 'node:path';
 import { systemClock } from '../../../shared/clock.ts';
 import { Engine } from '../../../shared/columnar/duckdb.ts';
 import { loadScorer } from '../../../shared/model/scorer.ts';
 import { shippedModel } from '../../../shared/open-lake.ts';
+import { isFree } from '../../free-port.ts';
 import { bytesText } from '../text.ts';
 import { fail, ok, warn } from './finding.ts';
 import type { Finding } from './finding.ts';
@@ -50,21 +49,6 @@ export async function checkPorts(ports: Readonly<Record<string, number>>): Promi
   return Promise.all(Object.entries(ports).map(async ([what, port]) => (await isFree(port))
     ? ok('ports', `${port} (${what}) is free`)
     : warn('ports', `${port} (${what}) is taken by another program: assay start takes the next free one and prints it`)));
-}
-
-async function isFree(port: number): Promise<boolean> {
-  const probe = createServer();
-  try {
-    probe.listen(port, '127.0.0.1');
-    await once(probe, 'listening');
-    return true;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EADDRINUSE' || code === 'EACCES') return false;
-    throw error;
-  } finally {
-    probe.close();
-  }
 }
 
 /** `start` stops producing at 2 GB, and the tables take some on top. */

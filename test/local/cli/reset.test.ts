@@ -1,10 +1,12 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { lockAzuriteDir } from '../../../local/azurite.ts';
 import { homeOf, writeRunInfo } from '../../../local/cli/home.ts';
 import { resetCommand } from '../../../local/cli/reset.ts';
+import { EventLog } from '../../../local/event-log/event-log.ts';
 import { runCli } from '../../support/cli.ts';
 
 let dir: string;
@@ -69,4 +71,26 @@ test('refuses while assay start runs in this folder', async () => {
   writeRunInfo(homeOf(), { pid: process.pid, lakeUrl: 'file:other', connectionString: null, pageUrl: null, brokers: null, topic: 'events' });
   await expect(runCli(resetCommand, '--lake', 'file:lake', '--yes')).rejects.toMatchObject({ code: 'cli/running' });
   expect(existsSync('lake')).toBe(true);
+});
+
+test('refuses while a run or a producer has the event log of the lake', async () => {
+  await makeLake('lake');
+  const log = EventLog.open({ dir: 'lake/_assay/log' });
+  await expect(runCli(resetCommand, '--lake', 'file:lake', '--yes')).rejects.toMatchObject({ name: 'ConfigError', code: 'local/dir-in-use', facts: { pid: process.pid } });
+  expect(existsSync('lake/silver_events/_delta_log')).toBe(true);
+  log.close();
+  expect((await runCli(resetCommand, '--lake', 'file:lake', '--yes')).code).toBe(0);
+  expect(readdirSync('.')).toEqual([]);
+});
+
+test('refuses while a command has Azurite’s lake open, and lets go of the event log then', async () => {
+  const { dir, azuriteDir } = homeOf();
+  await mkdir(azuriteDir, { recursive: true });
+  const azurite = await lockAzuriteDir(azuriteDir);
+  await expect(runCli(resetCommand, '--yes')).rejects.toMatchObject({ name: 'ConfigError', code: 'local/dir-in-use', facts: { pid: process.pid } });
+  expect(existsSync(azuriteDir)).toBe(true);
+  EventLog.open({ dir: join(dir, 'log') }).close();
+  azurite.release();
+  expect((await runCli(resetCommand, '--yes')).code).toBe(0);
+  expect(readdirSync('.')).toEqual([]);
 });
