@@ -111,7 +111,10 @@ export async function openTestLake(options: TestLakeOptions = {}): Promise<TestL
     score: runScore,
     maintain: () => maintain(common),
     drain: async (sliceRows) => {
-      for (const stage of [runRefine, runScore]) while ((await stage(sliceRows)).kind !== 'nothing-to-do');
+      for (const stage of [runRefine, runScore]) {
+        let runs = 0;
+        while ((await stage(sliceRows)).kind !== 'nothing-to-do') if (++runs === 500) throw new Error('500 slices, and still there is something to do');
+      }
     },
     balance: async () => balance(await readBalanceFacts(lake)),
     rows: async (name, sql = 'SELECT * EXCLUDE (_file) FROM rows') => {
