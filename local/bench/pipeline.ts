@@ -26,7 +26,7 @@ export async function benchPipeline(flags: Flags, emit: (result: BenchResult) =>
   const asked = withDefaults(flags, { events: String(parameters.events), seed: String(parameters.seed) });
   const feed = await openFeed(asked, access, await feedNames(opened));
   try {
-    const produce = await measure(async () => fillOnce({ ...feed, log: feed.log! }, asked, () => undefined));
+    const produce = await measure(async () => fillOnce({ ...feed, log: feed.log! }, asked));
     emit({ name: 'pipeline/produce', parameters, ...taken(produce), rows: produce.value!.appended, bytes_in: null, bytes_out: produce.value!.bytes, requests: null, versions });
     const app = await startLocalApp({ access, feed, flags, live: false, httpPort: 0, onLog: () => undefined });
     const tasks: { task: string; rows: number; wall_s: number; cpu_s: number; peak_mb: number }[] = [];

@@ -55,7 +55,7 @@ async function intoLog(flags: Flags): Promise<ProduceReport> {
     const pipeline = await readPipeline(configFor(access, flags), APP_DIR);
     const feed = await openFeed(flags, access, { defaultTopic: pipeline.topics[0].name, lakeId: 'nobody' });
     try {
-      return (await fillOnce({ ...feed, log: feed.log! }, flags, () => undefined))!;
+      return (await fillOnce({ ...feed, log: feed.log! }, flags))!;
     } finally {
       await feed.close();
     }

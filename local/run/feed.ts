@@ -92,17 +92,17 @@ export function logDir(access: Pick<LakeAccess, 'lakeUrl'>): string {
 }
 
 /** Fills the embedded log once: `--events N` of the seed's stream, or `--input FILE`; nothing where neither is asked for. */
-export async function fillOnce(feed: Feed & { log: EventLog }, flags: Flags, onProgress: OnProgress): Promise<ProduceReport | null> {
+export async function fillOnce(feed: Feed & { log: EventLog }, flags: Flags, options: { onProgress?: OnProgress; signal?: AbortSignal } = {}): Promise<ProduceReport | null> {
   const [input, eventType] = [flags.text('input'), flags.text('event-type')];
   const target = new LogTarget(feed.log, feed.topic);
   if (input !== undefined) {
     const source = openInput({ path: input, partitions: target.partitions, nowMs: () => systemClock.nowMs(), ...(eventType === undefined ? {} : { eventType }) });
-    return journaled(feed, await inputIdentity(input, eventType), (own) => produceAll({ source, target: own, onProgress }));
+    return journaled(feed, await inputIdentity(input, eventType), (own) => produceAll({ source, target: own, ...options }));
   }
   if (flags.text('events') === undefined) return null;
   const wanted = { ...streamIdentity(feed, flags, target), startMs: START_MS };
   const source = keptStream(streamFile(feed.log), wanted, flags.integer('events', 0));
-  return journaled(feed, STREAM, (own) => produceAll({ source, target: own, onProgress }));
+  return journaled(feed, STREAM, (own) => produceAll({ source, target: own, ...options }));
 }
 
 /** Fills the embedded log at the stream's own rate until told to stop, or until it holds 2 GB. */

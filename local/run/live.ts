@@ -130,7 +130,7 @@ async function produce(feed: Feed, flags: Flags, { stop, board }: { stop: AbortS
     board.produced = { events: held + appended, bytes, bytesMax: LOG_BYTES_MAX };
   };
   if (flags.text('input') !== undefined || flags.text('events') !== undefined) {
-    await fillOnce({ ...feed, log }, flags, onProgress);
+    await fillOnce({ ...feed, log }, flags, { onProgress, signal: stop });
     return;
   }
   const report = await fillLive({ ...feed, log }, flags, { signal: stop, onProgress });

@@ -53,7 +53,7 @@ async function runIn(tempDir: string, { access, flags, note }: PipelineOnceOptio
   const opened = await openLake({ config: configFor(access, flags), clock: systemClock, root: APP_DIR, tempDir });
   const feed = await openFeed(flags, access, await feedNames(opened));
   try {
-    const produced = feed.log === null ? null : await fillOnce({ ...feed, log: feed.log }, flags, () => undefined);
+    const produced = feed.log === null ? null : await fillOnce({ ...feed, log: feed.log }, flags);
     if (produced) note(`produce  ${count(produced.appended)} events${produced.held > 0 ? `, ${count(produced.held)} were there` : ''}`);
     const app = await startLocalApp({ access, feed, flags, live: false, httpPort: 0, onLog: ({ level, message }) => {
       if (level === 'error' || level === 'critical' || level === 'warning') note(`${level}: ${message}`);
