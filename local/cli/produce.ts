@@ -25,16 +25,20 @@ export const produceCommand: Command = {
     if (flags.text('events') === undefined && flags.text('input') === undefined) {
       throw new ConfigError('cli/options', 'assay produce: give --events N or --input FILE');
     }
-    const report = await produceInto(flags);
+    const report = await produceInto(flags, (line) => out.note(line));
     out.result(report, () => `${count(report.appended)} events produced${report.held > 0 ? `; ${count(report.held)} were there before` : ''}`);
     return 0;
   },
 };
 
-function produceInto(flags: Flags): Promise<ProduceReport> {
+function produceInto(flags: Flags, note: (line: string) => void): Promise<ProduceReport> {
   const [brokers, eventHub] = [flags.text('brokers'), flags.text('event-hub')];
   if (eventHub !== undefined) return intoEventHub(flags, eventHub);
-  return brokers === undefined ? intoLog(flags) : intoKafka(flags, brokers);
+  if (brokers === undefined) return intoLog(flags);
+  if (flags.text('events') !== undefined && flags.text('rate') === undefined) {
+    note(`The stream's own time begins ${new Date(START_MS).toISOString()}: a topic with a retention shorter than that is ago expires its records soon. Give it retention.ms=-1, or produce at the present time with --rate.`);
+  }
+  return intoKafka(flags, brokers);
 }
 
 /** The connection string comes by the environment: what is typed stays in a shell's history. */

@@ -117,6 +117,8 @@ function properties(dir: string, port: number, controllerPort: number): string {
     ...one.map((name) => `${name}=1`),
     'group.initial.rebalance.delay.ms=0',
     'auto.create.topics.enable=false',
+    // The stream's own time lies long ago: the default of seven days would expire its records half a minute after the start.
+    'log.retention.ms=-1',
     '',
   ].join('\n');
 }
