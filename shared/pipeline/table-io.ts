@@ -17,7 +17,7 @@ import type { Snapshot } from '../delta/snapshot.ts';
 import { hasMinMax, indexedFields, printStats } from '../delta/stats.ts';
 import type { ColumnAggregate } from '../delta/stats.ts';
 import type { DeltaTable } from '../delta/table.ts';
-import { TableError } from '../errors.ts';
+import { TableError, assert } from '../errors.ts';
 import type { LocalFiles } from '../storage/local-files.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { scanGroups, scanSql } from './scan-sql.ts';
@@ -135,7 +135,8 @@ export class TableIo {
         if (stats === null) continue;
         const { size } = await stat(path);
         const key = partitionFolder(metaData.partitionColumns, partitionValues) + name;
-        await this.#store.putFile(key, path);
+        const stored = await this.#store.putFile(key, path);
+        assert(stored.kind === 'created', `the fresh name ${key} was taken`);
         adds.push({ path: pathOfKey(key), partitionValues, size, modificationTime: this.clock.nowMs(), dataChange: options.dataChange ?? true, stats });
       } finally {
         await rm(path, { force: true });

@@ -1,15 +1,15 @@
 import { createWriteStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import type { BlobItem, ContainerClient, newPipeline } from '@azure/storage-blob';
 import type { Backoff, Clock } from '../clock.ts';
 import { systemClock } from '../clock.ts';
-import { ConfigError, TableError } from '../errors.ts';
+import { ConfigError, TransientError } from '../errors.ts';
 import type { Attempt } from './blob-attempts.ts';
 import { Attempts } from './blob-attempts.ts';
 import { checkKey, compareKeys, joinKey } from './keys.ts';
 import type { RequestKind } from './meter.ts';
-import type { ObjectInfo, ObjectStore, PutOutcome } from './object-store.ts';
+import type { ObjectInfo, ObjectStore, PutFileOutcome, PutOutcome } from './object-store.ts';
+import { StorageClock } from './storage-clock.ts';
 
 export type BlobCredential = Extract<Parameters<typeof newPipeline>[0], { getToken: unknown }>;
 
@@ -34,6 +34,8 @@ export interface BlobStoreOptions {
 const BACKOFF: Backoff = { attemptsMax: 5, delayMsBase: 200, delayMsMax: 5_000 };
 const STALL_MS = 15_000;
 const PAGE_SIZE = 5_000;
+/** Metadata of an uploaded file: which upload it was. It tells our own blob, whose answer was lost, from somebody else's of that name. */
+const UPLOAD_ID = 'assayupload';
 /** Up to here one Put Blob, billed as one write; above it, blocks of half that size. */
 const SINGLE_PUT_BYTES_MAX = 64 * 1024 * 1024;
 
@@ -44,25 +46,26 @@ const SINGLE_PUT_BYTES_MAX = 64 * 1024 * 1024;
 export class BlobStore implements ObjectStore {
   readonly url: string;
   readonly #options: BlobStoreOptions;
-  readonly #connect: () => Promise<ContainerClient>;
+  readonly #connection: Connection;
   readonly #prefix: string;
+  readonly #clock: Clock;
   readonly #attempts: Attempts;
 
-  /** `connect` is for `sub`, whose stores share one connection. */
-  constructor(options: BlobStoreOptions, connect?: () => Promise<ContainerClient>) {
+  /** `connection` is for `sub`, whose stores share one. */
+  constructor(options: BlobStoreOptions, connection?: Connection) {
     const { container, prefix = '', clock = systemClock, backoff = BACKOFF, stallMs = STALL_MS } = options;
     const endpoint = endpointOf(options.access);
-    let client: Promise<ContainerClient> | undefined;
     this.#options = options;
     this.#prefix = prefix;
-    this.#connect = connect ?? (() => (client ??= openContainer(endpoint, options)));
+    this.#clock = clock;
+    this.#connection = connection ?? new Connection(endpoint, options, new StorageClock(clock));
     this.url = joinKey(`az://${endpoint.account}/${container}`, prefix).replace(/\/$/, '');
     this.#attempts = new Attempts({ clock, backoff, stallMs, url: this.url });
   }
 
   /** Creates the container where it is missing. For local work: in Azure the deployment made it. */
   async ensureContainer(): Promise<void> {
-    const client = await this.#connect();
+    const client = await this.#connection.client();
     await this.#attempts.value({ operation: 'ensureContainer', key: '' }, ({ signal }) => client.createIfNotExists({ abortSignal: signal }));
   }
 
@@ -102,18 +105,19 @@ export class BlobStore implements ObjectStore {
   }
 
   /** The local file stays where it is. */
-  async putFile(key: string, path: string): Promise<void> {
+  async putFile(key: string, path: string): Promise<PutFileOutcome> {
     const blob = await this.#blob(key);
-    const sizes = { maxSingleShotSize: SINGLE_PUT_BYTES_MAX, blockSize: SINGLE_PUT_BYTES_MAX / 2, concurrency: 2 };
-    const settled = await this.#attempts.settle(({ signal, progress }) => blob.uploadFile(path, { ...sizes, conditions: { ifNoneMatch: '*' }, abortSignal: signal, onProgress: progress }));
-    if (settled.ok) return;
+    const uploadId = this.#clock.uuid();
+    const options = { maxSingleShotSize: SINGLE_PUT_BYTES_MAX, blockSize: SINGLE_PUT_BYTES_MAX / 2, concurrency: 2, conditions: { ifNoneMatch: '*' }, metadata: { [UPLOAD_ID]: uploadId } };
+    const settled = await this.#attempts.settle(({ signal, progress }) => blob.uploadFile(path, { ...options, abortSignal: signal, onProgress: progress }));
+    if (settled.ok) return { kind: 'created', storedAtMs: settled.value.lastModified!.getTime() };
     if (settled.failure.kind !== 'taken') throw this.#attempts.error({ operation: 'putFile', key }, settled);
-    const [there, local] = await Promise.all([this.head(key), stat(path)]);
-    // After an attempt without an answer, the object of this fresh name is that attempt's.
-    if (settled.sawUnclear && there?.size === local.size) return;
-    throw new TableError('storage/object-exists', `Putting a file of ${local.size} bytes as ${JSON.stringify(key)} in ${this.url}: an object of that name is there, and data files are never overwritten. Put it under a fresh name.`, {
-      facts: { operation: 'putFile', key, bytes: local.size, bytesThere: there?.size },
-    });
+    if (!settled.sawUnclear) return { kind: 'exists' };
+    const there = await this.#attempts.valueOrNull({ operation: 'head', key }, ({ signal }) => blob.getProperties({ abortSignal: signal }));
+    if (there === null) {
+      throw new TransientError('storage/unavailable', `putFile of ${JSON.stringify(key)} in ${this.url}: after an attempt without an answer the name was taken, then it was free. Somebody else deletes there: the work is tried again later.`, { facts: { operation: 'putFile', key } });
+    }
+    return there.metadata?.[UPLOAD_ID] === uploadId ? { kind: 'created', storedAtMs: there.lastModified!.getTime() } : { kind: 'exists' };
   }
 
   async getFile(key: string, path: string): Promise<boolean> {
@@ -152,17 +156,21 @@ export class BlobStore implements ObjectStore {
 
   sub(folder: string): BlobStore {
     checkKey(folder);
-    return new BlobStore({ ...this.#options, prefix: joinKey(this.#prefix, folder) }, this.#connect);
+    return new BlobStore({ ...this.#options, prefix: joinKey(this.#prefix, folder) }, this.#connection);
+  }
+
+  nowMs(): number {
+    return this.#connection.clock.nowMs();
   }
 
   async #blob(key: string) {
     checkKey(key);
-    const client = await this.#connect();
+    const client = await this.#connection.client();
     return client.getBlockBlobClient(joinKey(this.#prefix, key));
   }
 
   async *#blobs(prefix: string): AsyncGenerator<BlobItem> {
-    const client = await this.#connect();
+    const client = await this.#connection.client();
     let continuationToken: string | undefined;
     do {
       const page = await this.#attempts.value({ operation: 'list', key: prefix }, async ({ signal }) => {
@@ -201,20 +209,36 @@ function endpointOf(access: BlobStoreOptions['access']): Endpoint {
   return { account, accountKey, blobUrl: blobUrl.replace(/\/$/, '') };
 }
 
-async function openContainer(endpoint: Endpoint, { container, onRequest }: BlobStoreOptions): Promise<ContainerClient> {
+/** The SDK's client, made at the first request, and what its replies tell of the store's clock. */
+class Connection {
+  readonly clock: StorageClock;
+  readonly #open: () => Promise<ContainerClient>;
+  #client: Promise<ContainerClient> | undefined;
+
+  constructor(endpoint: Endpoint, options: BlobStoreOptions, clock: StorageClock) {
+    this.clock = clock;
+    this.#open = () => openContainer(endpoint, options, clock);
+  }
+
+  client(): Promise<ContainerClient> {
+    return (this.#client ??= this.#open());
+  }
+}
+
+async function openContainer(endpoint: Endpoint, { container, onRequest }: BlobStoreOptions, clock: StorageClock): Promise<ContainerClient> {
   const sdk = await import('@azure/storage-blob');
   const credential = 'credential' in endpoint ? endpoint.credential : new sdk.StorageSharedKeyCredential(endpoint.account, endpoint.accountKey);
   const requests = sdk.newPipeline(credential, { retryOptions: { maxTries: 1 } });
-  if (onRequest !== undefined) {
-    requests.factories.unshift({
-      create: (next) => ({
-        sendRequest: (request) => {
-          onRequest(kindOf(request));
-          return next.sendRequest(request);
-        },
-      }),
-    });
-  }
+  requests.factories.unshift({
+    create: (next) => ({
+      sendRequest: async (request) => {
+        onRequest?.(kindOf(request));
+        const reply = await next.sendRequest(request);
+        clock.saw(reply.headers.get('date'));
+        return reply;
+      },
+    }),
+  });
   return new sdk.ContainerClient(`${endpoint.blobUrl}/${container}`, requests);
 }
 

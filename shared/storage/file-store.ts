@@ -1,12 +1,12 @@
 import { constants } from 'node:fs';
-import { copyFile, link, mkdir, open, readFile, readdir, rename, rm, stat } from 'node:fs/promises';
+import { copyFile, link, mkdir, open, readFile, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Clock } from '../clock.ts';
 import { systemClock } from '../clock.ts';
 import type { AssayError } from '../errors.ts';
-import { ConfigError, TableError, TransientError } from '../errors.ts';
+import { ConfigError, TransientError } from '../errors.ts';
 import { checkKey, compareKeys } from './keys.ts';
-import type { ObjectInfo, ObjectStore, PutOutcome } from './object-store.ts';
+import type { ObjectInfo, ObjectStore, PutFileOutcome, PutOutcome } from './object-store.ts';
 
 export interface FileStoreOptions {
   /** Made when the first object is put. */
@@ -67,19 +67,18 @@ export class FileStore implements ObjectStore {
     });
   }
 
-  async putFile(key: string, source: string): Promise<void> {
+  async putFile(key: string, source: string): Promise<PutFileOutcome> {
     const path = this.localPath(key);
-    const created = await this.#attempt('putFile', key, async () => {
+    return this.#attempt('putFile', key, async () => {
       await mkdir(dirname(path), { recursive: true });
+      // A link keeps the time of the file; an object's time is that of its put.
+      const now = new Date(this.nowMs());
+      await utimes(source, now, now);
       await sync(source);
-      return this.#linkOrCopy(source, path);
+      if (!(await this.#linkOrCopy(source, path))) return { kind: 'exists' };
+      await rm(source, { force: true });
+      return { kind: 'created', storedAtMs: now.getTime() };
     });
-    if (!created) {
-      throw new TableError('storage/object-exists', `Putting a file as ${key} in ${this.url}: an object of that name is there, and data files are never overwritten. Put it under a fresh name.`, {
-        facts: { operation: 'putFile', key },
-      });
-    }
-    await rm(source, { force: true });
   }
 
   async getFile(key: string, path: string): Promise<boolean> {
@@ -111,6 +110,11 @@ export class FileStore implements ObjectStore {
       await rm(path, { force: true });
       return true;
     });
+  }
+
+  /** The host's: the directory is its own. */
+  nowMs(): number {
+    return this.#clock.nowMs();
   }
 
   sub(folder: string): FileStore {
@@ -164,6 +168,8 @@ export class FileStore implements ObjectStore {
     const unfinished = this.#unfinishedBeside(target);
     try {
       await copyFile(source, unfinished, constants.COPYFILE_EXCL);
+      const { atime, mtime } = await stat(source);
+      await utimes(unfinished, atime, mtime);
       await sync(unfinished);
       return await linkOnce(unfinished, target);
     } finally {

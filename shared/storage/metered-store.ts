@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import type { Meter, RequestKind } from './meter.ts';
-import type { ObjectInfo, ObjectStore, PutOutcome } from './object-store.ts';
+import type { ObjectInfo, ObjectStore, PutFileOutcome, PutOutcome } from './object-store.ts';
 
 export interface MeteredStoreOptions {
   readonly store: ObjectStore;
@@ -50,11 +50,11 @@ export class MeteredStore implements ObjectStore {
     return this.#options.store.put(key, body);
   }
 
-  async putFile(key: string, path: string): Promise<void> {
+  async putFile(key: string, path: string): Promise<PutFileOutcome> {
     const { size } = await stat(path);
     this.#request('put');
     this.#options.meter.bytes({ bytesOut: size });
-    await this.#options.store.putFile(key, path);
+    return this.#options.store.putFile(key, path);
   }
 
   async getFile(key: string, path: string): Promise<boolean> {
@@ -81,6 +81,10 @@ export class MeteredStore implements ObjectStore {
   delete(key: string): Promise<void> {
     this.#request('delete');
     return this.#options.store.delete(key);
+  }
+
+  nowMs(): number {
+    return this.#options.store.nowMs();
   }
 
   sub(folder: string): MeteredStore {

@@ -23,8 +23,11 @@ export interface ObjectStore {
   /** Overwrites. Only for hints and state (`_last_checkpoint`), never for data or commits. */
   put(key: string, body: Uint8Array): Promise<void>;
 
-  /** Uploads a local file under a fresh name; the local file may be moved away by it. An existing object is an error. */
-  putFile(key: string, path: string): Promise<void>;
+  /**
+   * Uploads a local file, which may be moved away by it. Nothing is ever overwritten. `exists`: somebody else's object is there; the
+   * object of an own attempt whose answer was lost is recognised, and is `created`. No answer that tells is a TransientError.
+   */
+  putFile(key: string, path: string): Promise<PutFileOutcome>;
 
   /** Writes the object to a local path. `false`: there is no such object. */
   getFile(key: string, path: string): Promise<boolean>;
@@ -38,11 +41,17 @@ export interface ObjectStore {
   /** Idempotent: deleting what is not there is no error. */
   delete(key: string): Promise<void>;
 
+  /** The store's own clock, as far as its replies tell; no request. The times of objects are by this clock. */
+  nowMs(): number;
+
   /** The same store, below a folder: keys are relative to it. */
   sub(folder: string): ObjectStore;
 }
 
 export type PutOutcome = 'created' | 'exists' | 'unknown';
+
+/** `storedAtMs` is the object's `lastModifiedMs`. */
+export type PutFileOutcome = { readonly kind: 'created'; readonly storedAtMs: number } | { readonly kind: 'exists' };
 
 export interface ObjectInfo {
   readonly key: string;

@@ -1,8 +1,7 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { TableError } from '../../shared/errors.ts';
 import type { ObjectStore } from '../../shared/storage/object-store.ts';
 import { collect } from '../support/collect.ts';
 
@@ -120,18 +119,36 @@ export function describeObjectStore({ name, open, reopen = (store) => store, man
     it('moves a large file in and out', async () => {
       const store = await open();
       const body = bytesOf(9 * 1024 * 1024 + 1);
-      await store.putFile('big/file.parquet', await localFile(body));
-      expect(await store.head('big/file.parquet')).toMatchObject({ size: body.length });
+      const stored = await store.putFile('big/file.parquet', await localFile(body));
+      expect(await store.head('big/file.parquet')).toEqual({ key: 'big/file.parquet', size: body.length, lastModifiedMs: stored.kind === 'created' && stored.storedAtMs });
       const copy = join(dir, 'copy.bin');
       expect(await store.getFile('big/file.parquet', copy)).toBe(true);
       expect(Buffer.compare(await readFile(copy), body)).toBe(0);
     });
 
-    it('refuses a file whose name is taken', async () => {
+    it('says so where a file\'s name is taken, and leaves what is there', async () => {
       const store = await open();
-      await store.putFile('data.parquet', await localFile(text('first')));
-      await expect(store.putFile('data.parquet', await localFile(text('other')))).rejects.toThrow(TableError);
+      expect(await store.putFile('data.parquet', await localFile(text('first')))).toMatchObject({ kind: 'created' });
+      expect(await store.putFile('data.parquet', await localFile(text('other')))).toEqual({ kind: 'exists' });
       expect(asText(await store.get('data.parquet'))).toBe('first');
+    });
+
+    it('gives a file the time of its put, not of its making', async () => {
+      const store = await open();
+      const path = await localFile(text('old'));
+      await utimes(path, new Date('2020-01-01'), new Date('2020-01-01'));
+      const before = store.nowMs();
+      const stored = await store.putFile('old.parquet', path);
+      expect(stored).toEqual({ kind: 'created', storedAtMs: (await store.head('old.parquet'))!.lastModifiedMs });
+      expect((stored as { storedAtMs: number }).storedAtMs).toBeGreaterThan(before - 2_000);
+    });
+
+    it('has a clock, the one of its objects\' times', async () => {
+      const store = await open();
+      await store.put('x', text('x'));
+      const { lastModifiedMs } = (await store.head('x'))!;
+      expect(Math.abs(store.nowMs() - lastModifiedMs)).toBeLessThan(2_000);
+      expect(Math.abs(store.sub('below').nowMs() - lastModifiedMs)).toBeLessThan(2_000);
     });
 
     it('takes odd keys as they are', async () => {

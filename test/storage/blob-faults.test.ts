@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Clock } from '../../shared/clock.ts';
 import { systemClock } from '../../shared/clock.ts';
-import { ConfigError, TableError, TransientError } from '../../shared/errors.ts';
+import { ConfigError, TransientError } from '../../shared/errors.ts';
 import { BlobStore } from '../../shared/storage/blob-store.ts';
 import type { TestAzurite } from '../support/azurite.ts';
 import { freshName, startTestAzurite } from '../support/azurite.ts';
@@ -126,15 +126,21 @@ describe('files', () => {
 
   it('takes the object of its own lost reply for its own', async () => {
     proxy.next('drop-reply');
-    await store.putFile('a.parquet', await local('a', 'aaa'));
+    const stored = await store.putFile('a.parquet', await local('a', 'aaa'));
     expect(proxy.seen()).toEqual(['PUT', 'PUT', 'HEAD']);
+    expect(stored).toEqual({ kind: 'created', storedAtMs: (await store.head('a.parquet'))!.lastModifiedMs });
   });
 
-  it('does not take another object for its own', async () => {
-    await store.put('a.parquet', Buffer.from('somebody else'));
+  it('does not take another object for its own, not even one of equal size', async () => {
+    await store.put('a.parquet', Buffer.from('aaa'));
     proxy.next('drop-request');
-    await expect(store.putFile('a.parquet', await local('a', 'aaa'))).rejects.toThrow(TableError);
-    await expect(store.putFile('a.parquet', await local('b', 'somebody 5ls3'))).rejects.toMatchObject({ code: 'storage/object-exists' });
+    expect(await store.putFile('a.parquet', await local('a', 'aaa'))).toEqual({ kind: 'exists' });
+    expect(await store.putFile('a.parquet', await local('b', 'aaa'))).toEqual({ kind: 'exists' });
+  });
+
+  it('does not guess when no attempt is answered', async () => {
+    proxy.next('drop-reply', 'drop-reply', busy);
+    await expect(store.putFile('a.parquet', await local('a', 'aaa'))).rejects.toThrow(TransientError);
   });
 
   it('gets a file whole through a cut connection', async () => {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { systemClock } from '../../shared/clock.ts';
 import { BlobStore } from '../../shared/storage/blob-store.ts';
 import { describeObjectStore } from '../contract/object-store.ts';
 import type { TestAzurite } from '../support/azurite.ts';
@@ -60,4 +61,17 @@ it('puts a file of up to 64 MiB with one write, a larger one in blocks of 32 MiB
   await store.getFile('large', join(dir, 'back'));
   expect(Buffer.compare(await readFile(join(dir, 'back')), body)).toBe(0);
   await rm(dir, { recursive: true });
+});
+
+it.each<[string, (store: BlobStore) => Promise<unknown>]>([
+  ['a put', (store) => store.putIfAbsent('x', Buffer.from('x'))],
+  ['a 404', (store) => store.get('missing')],
+])('takes the time from the reply to %s, whatever this machine\'s clock says', async (_, request) => {
+  const container = freshName();
+  await new BlobStore({ access: { connectionString: azurite.connectionString }, container }).ensureContainer();
+  const clock = { ...systemClock, nowMs: () => Date.now() - 86_400_000 };
+  const store = new BlobStore({ access: { connectionString: azurite.connectionString }, container, clock });
+  expect(store.nowMs()).toBeLessThan(Date.now() - 80_000_000);
+  await request(store);
+  expect(Math.abs(store.nowMs() - Date.now())).toBeLessThan(3_000);
 });

@@ -1,5 +1,5 @@
 import { TransientError } from '../../shared/errors.ts';
-import type { ObjectInfo, ObjectStore, PutOutcome } from '../../shared/storage/object-store.ts';
+import type { ObjectInfo, ObjectStore, PutFileOutcome, PutOutcome } from '../../shared/storage/object-store.ts';
 
 /**
  * How a worker fails at its n-th storage operation. `fail-before`: not done, and the caller can't know that; `lost-reply`: done, but
@@ -69,7 +69,7 @@ export class DyingStore implements ObjectStore {
     return this.#run('put', key, () => this.#store.put(key, body));
   }
 
-  putFile(key: string, path: string): Promise<void> {
+  putFile(key: string, path: string): Promise<PutFileOutcome> {
     return this.#run('putFile', key, () => this.#store.putFile(key, path));
   }
 
@@ -92,6 +92,10 @@ export class DyingStore implements ObjectStore {
 
   delete(key: string): Promise<void> {
     return this.#run('delete', key, () => this.#store.delete(key));
+  }
+
+  nowMs(): number {
+    return this.#store.nowMs();
   }
 
   sub(folder: string): DyingStore {

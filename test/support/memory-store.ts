@@ -1,9 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import type { Clock } from '../../shared/clock.ts';
 import { systemClock } from '../../shared/clock.ts';
-import { TableError, TransientError } from '../../shared/errors.ts';
+import { TransientError } from '../../shared/errors.ts';
 import { checkKey, compareKeys, joinKey } from '../../shared/storage/keys.ts';
-import type { ObjectInfo, ObjectStore, PutOutcome } from '../../shared/storage/object-store.ts';
+import type { ObjectInfo, ObjectStore, PutFileOutcome, PutOutcome } from '../../shared/storage/object-store.ts';
 
 export type StoreOperation = 'get' | 'head' | 'putIfAbsent' | 'put' | 'putFile' | 'getFile' | 'list' | 'delete';
 
@@ -60,14 +60,14 @@ export class MemoryStore implements ObjectStore {
   }
 
   async put(key: string, body: Uint8Array): Promise<void> {
-    await this.#run('put', key, (name) => this.#store(name, body.slice()));
+    await this.#run('put', key, (name) => void this.#store(name, body.slice()));
   }
 
-  async putFile(key: string, path: string): Promise<void> {
+  async putFile(key: string, path: string): Promise<PutFileOutcome> {
     const body = await readFile(path);
-    await this.#run('putFile', key, (name) => {
-      if (this.#root.objects.has(name)) throw new TableError('storage/object-exists', `Putting a file as ${name} in ${this.#root.url}: an object is there. Put it under a fresh name.`, { facts: { key: name } });
-      this.#store(name, body);
+    return this.#run('putFile', key, (name): PutFileOutcome => {
+      if (this.#root.objects.has(name)) return { kind: 'exists' };
+      return { kind: 'created', storedAtMs: this.#store(name, body) };
     });
   }
 
@@ -101,6 +101,10 @@ export class MemoryStore implements ObjectStore {
     await this.#run('delete', key, (name) => this.#root.objects.delete(name));
   }
 
+  nowMs(): number {
+    return this.#root.clock.nowMs();
+  }
+
   sub(folder: string): MemoryStore {
     return new MemoryStore({}, { of: this, prefix: this.#name(folder) });
   }
@@ -110,8 +114,10 @@ export class MemoryStore implements ObjectStore {
     return joinKey(this.#prefix, key);
   }
 
-  #store(name: string, body: Uint8Array): void {
-    this.#root.objects.set(name, { body, lastModifiedMs: this.#root.clock.nowMs() });
+  #store(name: string, body: Uint8Array): number {
+    const lastModifiedMs = this.nowMs();
+    this.#root.objects.set(name, { body, lastModifiedMs });
+    return lastModifiedMs;
   }
 
   #fault(operation: StoreOperation, name: string): Fault {
