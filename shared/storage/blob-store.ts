@@ -233,9 +233,15 @@ async function openContainer(endpoint: Endpoint, { container, onRequest }: BlobS
     create: (next) => ({
       sendRequest: async (request) => {
         onRequest?.(kindOf(request));
-        const reply = await next.sendRequest(request);
-        clock.saw(reply.headers.get('date'));
-        return reply;
+        try {
+          const reply = await next.sendRequest(request);
+          clock.saw(reply.headers.get('date'));
+          return reply;
+        } catch (error) {
+          // A refusal is a reply, too; the SDK throws it.
+          if (error instanceof sdk.RestError) clock.saw(error.response?.headers.get('date'));
+          throw error;
+        }
       },
     }),
   });
