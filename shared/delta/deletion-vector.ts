@@ -3,15 +3,15 @@ import { TableError } from '../errors.ts';
 import type { DeletionVector } from './actions.ts';
 import { objectKey } from './object-key.ts';
 import { decodeRoaring64 } from './roaring.ts';
+import { decodeZ85 } from './z85.ts';
 
 /**
  * Deletion vectors (PROTOCOL.md, "Deletion Vectors" and "Deletion Vector Format"): which rows of a data file are gone, by position
  * from 0. Pure: whoever has a store reads `vectorKey` and hands the bytes in.
  */
-const FORMAT_VERSION = 1;
-const MAGIC = 1_681_511_377;
+export const FORMAT_VERSION = 1;
+export const MAGIC = 1_681_511_377;
 const UUID_CHARS = 20;
-const Z85 = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#';
 
 /** The key of the file that holds the vector, or null where the log itself holds it. `root` is the table's URL. */
 export function vectorKey({ storageType, pathOrInlineDv }: DeletionVector, root: string): string | null {
@@ -19,13 +19,17 @@ export function vectorKey({ storageType, pathOrInlineDv }: DeletionVector, root:
     case 'i': return null;
     case 'p': return objectKey(pathOrInlineDv, root);
     case 'u': {
-      const hex = Buffer.from(decodeZ85(pathOrInlineDv.slice(-UUID_CHARS))).toString('hex');
+      const hex = Buffer.from(fromZ85(pathOrInlineDv.slice(-UUID_CHARS))).toString('hex');
       if (hex.length !== 32) throw damaged(`its file's name ${pathOrInlineDv} is no UUID`);
       const prefix = pathOrInlineDv.slice(0, -UUID_CHARS);
-      return `${prefix === '' ? '' : `${prefix}/`}deletion_vector_${hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')}.bin`;
+      return `${prefix === '' ? '' : `${prefix}/`}${vectorFileName(hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-'))}`;
     }
     default: throw new TableError('delta/deletion-vector', `a deletion vector is stored as ${JSON.stringify(storageType)}; this reader knows u, p and i`);
   }
+}
+
+export function vectorFileName(uuid: string): string {
+  return `deletion_vector_${uuid}.bin`;
 }
 
 /**
@@ -41,7 +45,7 @@ export function deletedRows(vector: DeletionVector, file: Uint8Array | null): Bi
 }
 
 function inlinePayload({ pathOrInlineDv, sizeInBytes }: DeletionVector): Uint8Array {
-  const bytes = decodeZ85(pathOrInlineDv);
+  const bytes = fromZ85(pathOrInlineDv);
   if (bytes.byteLength < sizeInBytes) throw damaged(`the log says ${sizeInBytes} bytes, it has ${bytes.byteLength}`);
   return bytes.subarray(0, sizeInBytes);
 }
@@ -58,21 +62,9 @@ function filePayload({ offset, sizeInBytes }: DeletionVector, file: Uint8Array):
   return payload;
 }
 
-/** ZeroMQ RFC 32: five characters are four bytes. */
-function decodeZ85(text: string): Uint8Array {
-  if (text.length % 5 !== 0) throw damaged(`${text.length} characters are no Z85 text`);
-  const bytes = new Uint8Array((text.length / 5) * 4);
-  const view = viewOf(bytes);
-  for (let i = 0; i < text.length; i += 5) {
-    let word = 0;
-    for (let j = i; j < i + 5; j++) {
-      const digit = Z85.indexOf(text[j]);
-      if (digit < 0) throw damaged(`${JSON.stringify(text[j])} is no Z85 digit`);
-      word = word * 85 + digit;
-    }
-    if (word > 0xffff_ffff) throw damaged(`${text.slice(i, i + 5)} is no Z85 word`);
-    view.setUint32((i / 5) * 4, word);
-  }
+function fromZ85(text: string): Uint8Array {
+  const bytes = decodeZ85(text);
+  if (bytes === null) throw damaged(`${JSON.stringify(text)} is no Z85 text`);
   return bytes;
 }
 

@@ -18,6 +18,11 @@ export function parseJson(text: string): unknown {
     typeof value === 'number' && source !== undefined && !Number.isSafeInteger(value) && INTEGER.test(source) ? BigInt(source) : value);
 }
 
+/** Every number as the text it came as: `printJson` gives it back to the digit, 1.0 and 1e3 too. Not for reading the numbers. */
+export function parseJsonVerbatim(text: string): unknown {
+  return json.parse(text, (_key, value, { source }) => (typeof value === 'number' && source !== undefined ? json.rawJSON(source) : value));
+}
+
 export function printJson(value: unknown): string {
   return json.stringify(value, (_key, inner) => (typeof inner === 'bigint' ? json.rawJSON(String(inner)) : inner));
 }

@@ -43,9 +43,9 @@ test.each<[string, DeletionVector, Buffer | null, RegExp]>([
   ['another format version', stored, changed(0), /format version 0/],
   ['a cut file', stored, file.subarray(0, -1), /its file has/],
   ['the obsolete big-endian inline form of the protocol\'s example', { storageType: 'i', pathOrInlineDv: 'wi5b=000010000siXQKl0rr91000f55c8Xg0@@D72lkbi5=-{L', sizeInBytes: 40, cardinality: 6 }, null, /magic/],
-  ['text that is no Z85', { ...inline, pathOrInlineDv: `${inline.pathOrInlineDv.slice(0, -1)}"` }, null, /no Z85 digit/],
-  ['half a Z85 word', { ...inline, pathOrInlineDv: inline.pathOrInlineDv.slice(0, -1) }, null, /no Z85 text/],
-  ['a Z85 word too large', { ...inline, pathOrInlineDv: '#####' }, null, /no Z85 word/],
+  ['text that is no Z85', { ...inline, pathOrInlineDv: `${inline.pathOrInlineDv.slice(0, -1)}"` }, null, /is no Z85 text/],
+  ['half a Z85 word', { ...inline, pathOrInlineDv: inline.pathOrInlineDv.slice(0, -1) }, null, /is no Z85 text/],
+  ['a Z85 word too large', { ...inline, pathOrInlineDv: '#####' }, null, /is no Z85 text/],
   ['fewer bytes than the log says', { ...inline, sizeInBytes: 400 }, null, /log says 400 bytes/],
 ])('%s is refused', (_name, vector, bytes, message) => {
   expect(() => deletedRows(vector, bytes)).toThrow(expect.objectContaining({ code: 'delta/deletion-vector', message: expect.stringMatching(message) as string }));

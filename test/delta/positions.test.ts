@@ -1,0 +1,46 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { complement, contains, difference, positionsAfterRewrite, rankOf, union } from '../../shared/delta/positions.ts';
+
+const sorted = (values: Iterable<bigint>) => BigInt64Array.from(new Set(values)).sort();
+
+/** Close together, so that sets meet; with a few where the upper half counts. */
+const position = fc.oneof({ weight: 8, arbitrary: fc.bigInt({ min: 0n, max: 60n }) }, fc.bigInt({ min: 0xffff_fff0n, max: 0x1_0000_0010n }), fc.bigInt({ min: 0n, max: 0x7fff_ffff_ffff_ffffn }));
+const positions = fc.array(position, { maxLength: 60, size: 'max' }).map(sorted);
+
+test('union and difference are those of sets', () => {
+  fc.assert(fc.property(positions, positions, (a, b) => {
+    expect(union(a, b)).toEqual(sorted([...a, ...b]));
+    expect(difference(a, b)).toEqual(a.filter((value) => !b.includes(value)));
+  }), { numRuns: 1_000 });
+});
+
+test('parts of larger arrays count by themselves, and nothing is changed', () => {
+  const whole = BigInt64Array.of(0n, 1n, 2n, 3n, 4n);
+  expect(union(whole.subarray(1, 3), whole.subarray(3))).toEqual(BigInt64Array.of(1n, 2n, 3n, 4n));
+  expect(difference(whole.subarray(1), whole.subarray(3))).toEqual(BigInt64Array.of(1n, 2n));
+  expect(whole).toEqual(BigInt64Array.of(0n, 1n, 2n, 3n, 4n));
+});
+
+test('rank and membership', () => {
+  fc.assert(fc.property(positions, position, (set, at) => {
+    expect(rankOf(set, at)).toBe([...set].filter((value) => value < at).length);
+    expect(contains(set, at)).toBe(set.includes(at));
+  }), { numRuns: 500 });
+});
+
+test('the complement is what else there is', () => {
+  fc.assert(fc.property(positions, fc.nat(80), (deleted, rows) => {
+    const all = Array.from({ length: rows }, (_value, i) => BigInt(i));
+    expect([...complement(deleted, rows)]).toEqual(all.filter((value) => !deleted.includes(value)));
+  }), { numRuns: 500 });
+});
+
+test('a rewrite closes the gaps', () => {
+  fc.assert(fc.property(fc.array(fc.boolean(), { maxLength: 80 }), fc.bigInt({ min: 0n, max: 1_000n }), (gone, start) => {
+    const deleted = BigInt64Array.from(gone.flatMap((isGone, i) => (isGone ? [BigInt(i)] : [])));
+    const left = complement(deleted, gone.length);
+    expect([...positionsAfterRewrite(left, deleted, start)]).toEqual(Array.from(left, (_value, i) => start + BigInt(i)));
+  }));
+  expect([...positionsAfterRewrite(BigInt64Array.of(1n, 9n), BigInt64Array.of(0n, 3n, 4n, 20n), 100n)]).toEqual([100n, 106n]);
+});
