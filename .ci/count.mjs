@@ -6,7 +6,7 @@ const folder = process.argv[2];
 const read = (name) => readFileSync(join(folder, name), 'utf8').trim();
 let [passed, failed] = [0, 0];
 
-for (const step of ['install', 'lint', 'unit', 'interop']) {
+for (const step of ['install', 'lint', 'unit', 'interop-kafka', 'interop-engines', 'interop-spark']) {
   const [code, report] = [read(`${step}.code`), join(folder, `${step}.json`)];
   let stepFailed = 0;
   if (existsSync(report)) {

@@ -1,25 +1,15 @@
-import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openCommand, openLines } from '../../local/cli/open.ts';
 import { sqlCommand } from '../../local/cli/sql.ts';
-import { tableDescribeCommand } from '../../local/cli/table-describe.ts';
-import { tableListCommand } from '../../local/cli/table-list.ts';
-import { tableReadCommand } from '../../local/cli/table-read.ts';
-import type { StructType } from '../../shared/delta/schema.ts';
 import { startTestAzurite } from '../support/azurite.ts';
 import type { TestAzurite } from '../support/azurite.ts';
-import { canonicalRow } from '../support/canonical-row.ts';
 import { runCli } from '../support/cli.ts';
-import { OTHER_ENGINES, readByOther } from '../support/other-engines.ts';
-import { missingForPython, runPython } from '../support/python-venv.ts';
+import { ARROW_ENGINES, ARROW_VENV, DeltaEngines, difference, missingFor, skippedFor } from '../support/delta-engines.ts';
+import { RunLake } from '../support/run-lake.ts';
 import { event, openTestLake, record } from '../support/test-lake.ts';
 
-const missing = missingForPython();
-const skipped = missing === null ? '' : ` (skipped: ${missing})`;
+const missing = missingFor(ARROW_ENGINES);
+const skipped = skippedFor(missing);
 
 const EVENTS = 4_000;
 
@@ -39,45 +29,32 @@ with tempfile.TemporaryDirectory() as folder:
 `;
 
 describe.skipIf(missing !== null)(`a directory lake${skipped}`, () => {
-  let folder: string;
-  let dir: string;
-  const at = () => `--lake=file:${dir}`;
-  beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'assay-interop-'));
-    dir = join(folder, 'lake');
-    const assay = new URL('../../local/assay.ts', import.meta.url).pathname;
-    await promisify(execFile)(process.execPath, [assay, 'run', '--events', String(EVENTS), '--seed', '7', '--lake', `file:${dir}`], { cwd: folder });
-  });
-  afterAll(() => rm(folder, { recursive: true }));
+  const engines = new DeltaEngines();
+  let lake: RunLake;
+  beforeAll(async () => { lake = await RunLake.create(EVENTS); });
+  afterAll(() => Promise.all([lake.remove(), engines.close()]));
 
-  test.each(OTHER_ENGINES)('%s opens every table and reads the rows that assay reads', async (engine) => {
-    const tables = ((await runCli(tableListCommand, at(), '--json')).json[0] as { name: string; rows: number }[]);
+  test.each(ARROW_ENGINES)('%s opens every table and reads the rows that assay reads', async (engine) => {
+    const tables = await lake.tables();
     expect(tables.find(({ name }) => name === 'bronze_events')?.rows).toBe(EVENTS);
-    const theirs = await readByOther(engine, dir, tables.map(({ name }) => name));
     for (const { name, rows } of tables) {
-      const ours = await ourRows(name);
+      const ours = await lake.lines(name);
       expect(ours, name).toHaveLength(rows);
-      expect(difference(ours, theirs.get(name)!), name).toEqual({ onlyOurs: [], onlyTheirs: [] });
+      expect(difference(ours, await engines.lines(engine, `${lake.dir}/${name}`)), name).toEqual({ onlyOurs: [], onlyTheirs: [] });
     }
   });
 
   test('the lines for Python run as printed', async () => {
-    const { text } = await runCli(openCommand, '--with', 'python', at());
-    const { stdout } = await runPython(text);
-    for (const { event_id } of await topAnomalies(at())) expect(stdout).toMatch(new RegExp(`\\| ${event_id} +\\|`));
+    const { text } = await runCli(openCommand, '--with', 'python', lake.at);
+    const { stdout } = await ARROW_VENV.run(text);
+    for (const { event_id } of await topAnomalies(lake.at)) expect(stdout).toMatch(new RegExp(`\\| ${event_id} +\\|`));
   });
 
   test('the lines for DuckDB run as printed', async () => {
-    const { text } = await runCli(openCommand, '--with', 'duckdb', at());
-    const { stdout } = await runPython(DUCKDB, { args: [text] });
-    expect(anomaliesIn(stdout).slice(0, TOP)).toEqual(await topAnomalies(at()));
+    const { text } = await runCli(openCommand, '--with', 'duckdb', lake.at);
+    const { stdout } = await ARROW_VENV.run(DUCKDB, { args: [text] });
+    expect(anomaliesIn(stdout).slice(0, TOP)).toEqual(await topAnomalies(lake.at));
   });
-
-  async function ourRows(name: string): Promise<string[]> {
-    const { schema } = (await runCli(tableDescribeCommand, name, at(), '--json')).json[0] as { schema: StructType };
-    const { json } = await runCli(tableReadCommand, name, at(), '--json');
-    return json.map((row) => canonicalRow(schema, row)).sort();
-  }
 });
 
 describe.skipIf(missing !== null)(`a lake in Azurite, on a port of its own${skipped}`, () => {
@@ -98,14 +75,14 @@ describe.skipIf(missing !== null)(`a lake in Azurite, on a port of its own${skip
   afterAll(() => azurite.close());
 
   test('the lines for Python run as printed', async () => {
-    const { stdout } = await runPython(openLines(access).python);
+    const { stdout } = await ARROW_VENV.run(openLines(access).python);
     for (const id of ids) expect(stdout).toMatch(new RegExp(`\\| ${id} +\\|`));
   });
 
   test('the lines for DuckDB run as printed, in a DuckDB started as they say', async () => {
     const { duckdb } = openLines(access);
     const [, blobUrl] = /^-- start DuckDB as: AZURITE_BLOB_STORAGE_URL=(\S+) duckdb$/m.exec(duckdb)!;
-    const { stdout } = await runPython(DUCKDB, { args: [duckdb], env: { AZURITE_BLOB_STORAGE_URL: blobUrl } });
+    const { stdout } = await ARROW_VENV.run(DUCKDB, { args: [duckdb], env: { AZURITE_BLOB_STORAGE_URL: blobUrl } });
     expect(anomaliesIn(stdout).map(({ event_id }) => event_id)).toEqual(expect.arrayContaining(ids));
   });
 });
@@ -124,18 +101,4 @@ async function topAnomalies(at: string): Promise<Anomaly[]> {
 
 function anomaliesIn(stdout: string): Anomaly[] {
   return stdout.trimEnd().split('\n').map((line) => JSON.parse(line) as Anomaly);
-}
-
-/** A few rows of each side that the other lacks. */
-function difference(ours: readonly string[], theirs: readonly string[]): { onlyOurs: string[]; onlyTheirs: string[] } {
-  const without = (rows: readonly string[], others: readonly string[]) => {
-    const left = new Map<string, number>();
-    for (const row of others) left.set(row, (left.get(row) ?? 0) + 1);
-    return rows.filter((row) => {
-      const count = left.get(row) ?? 0;
-      left.set(row, count - 1);
-      return count <= 0;
-    }).slice(0, 3);
-  };
-  return { onlyOurs: without(ours, theirs), onlyTheirs: without(theirs, ours) };
 }

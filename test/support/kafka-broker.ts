@@ -2,23 +2,15 @@ import { spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { MavenJars } from './maven-jars.ts';
 
-const KAFKA_VERSION = '4.4.0';
-const JARS = join(tmpdir(), `assay-kafka-${KAFKA_VERSION}`);
-
-const POM = `<project><modelVersion>4.0.0</modelVersion>
-<groupId>assay</groupId><artifactId>kafka-get</artifactId><version>1</version><packaging>pom</packaging>
-<dependencies>
-<dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>${KAFKA_VERSION}</version></dependency>
-<dependency><groupId>org.apache.logging.log4j</groupId><artifactId>log4j-slf4j-impl</artifactId><version>2.24.3</version></dependency>
-</dependencies></project>
-`;
+const JARS = new MavenJars({ name: 'kafka-4.4.0', dependencies: ['org.apache.kafka:kafka_2.13:4.4.0', 'org.apache.logging.log4j:log4j-slf4j-impl:2.24.3'] });
 
 const LOGGING = `Configuration:
   status: ERROR
@@ -29,22 +21,9 @@ const LOGGING = `Configuration:
     Logger: [{name: kafka.server.KafkaRaftServer, level: INFO}]
 `;
 
-/** Fetches Kafka's jars by Maven, once a machine. Returns why it can't, or null when they are there. */
+/** Fetches Kafka's jars, once a machine. Returns why it can't, or null when they are there. */
 export function missingForKafka(): string | null {
-  if (spawnSync('java', ['-version']).status !== 0) return 'no Java on the PATH';
-  if (existsSync(JARS)) return null;
-  if (spawnSync('mvn', ['-v']).status !== 0) return 'no Maven on the PATH to fetch Kafka with';
-  const folder = mkdtempSync(`${JARS}-get-`);
-  writeFileSync(join(folder, 'pom.xml'), POM);
-  const got = spawnSync('mvn', ['-q', '-B', '-f', join(folder, 'pom.xml'), 'dependency:copy-dependencies', `-DoutputDirectory=${join(folder, 'libs')}`]);
-  if (got.status !== 0) {
-    rmSync(folder, { recursive: true });
-    return `Maven could not fetch Kafka ${KAFKA_VERSION}`;
-  }
-  // Another test run may have been quicker: its jars are as good.
-  if (existsSync(JARS)) rmSync(folder, { recursive: true });
-  else renameSync(folder, JARS);
-  return null;
+  return JARS.missing();
 }
 
 /** One broker of Kafka in KRaft mode on free ports of 127.0.0.1, its data in a folder that goes with it. */
@@ -99,7 +78,7 @@ async function started(broker: ChildProcess): Promise<void> {
 }
 
 function javaArguments(dir: string, main: string, rest: readonly string[]): string[] {
-  return ['-Djava.awt.headless=true', `-Dlog4j2.configurationFile=${join(dir, 'log4j2.yaml')}`, '-cp', join(JARS, 'libs', '*'), main, ...rest];
+  return ['-Djava.awt.headless=true', `-Dlog4j2.configurationFile=${join(dir, 'log4j2.yaml')}`, '-cp', JARS.classPath, main, ...rest];
 }
 
 function properties(dir: string, port: number, controllerPort: number): string {
