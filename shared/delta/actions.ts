@@ -25,6 +25,8 @@ export interface AddFile {
   readonly stats?: string | null;
   readonly tags?: Readonly<Record<string, string | null>> | null;
   readonly deletionVector?: DeletionVector | null;
+  readonly baseRowId?: bigint | number | null;
+  readonly defaultRowCommitVersion?: bigint | number | null;
 }
 
 export interface RemoveFile {
@@ -35,6 +37,8 @@ export interface RemoveFile {
   readonly partitionValues?: PartitionValues | null;
   readonly size?: number | null;
   readonly deletionVector?: DeletionVector | null;
+  readonly baseRowId?: bigint | number | null;
+  readonly defaultRowCommitVersion?: bigint | number | null;
 }
 
 export interface Txn { readonly appId: string; readonly version: bigint; readonly lastUpdated?: number | null }
@@ -125,7 +129,7 @@ export function fileKey(file: { readonly path: string; readonly deletionVector?:
   return `${file.path}\0${dv.storageType}${dv.pathOrInlineDv}${offset}`;
 }
 
-/** The tombstone of a live file; repeats its path and vector byte for byte. */
+/** The tombstone of a live file; repeats its path and vector byte for byte, and what it says of row ids (PROTOCOL.md, "Row Tracking"). */
 export function removeOf(add: AddFile, options: { nowMs: number; dataChange: boolean }): RemoveFile {
   return {
     path: add.path,
@@ -135,5 +139,11 @@ export function removeOf(add: AddFile, options: { nowMs: number; dataChange: boo
     partitionValues: add.partitionValues,
     size: add.size,
     ...(add.deletionVector ? { deletionVector: add.deletionVector } : {}),
+    ...present('baseRowId', add.baseRowId),
+    ...present('defaultRowCommitVersion', add.defaultRowCommitVersion),
   };
+}
+
+function present<K extends string, V>(name: K, value: V | null | undefined): { [key in K]?: V } {
+  return (value === null || value === undefined ? {} : { [name]: value }) as { [key in K]?: V };
 }

@@ -1,8 +1,10 @@
 import { crc32 } from 'node:zlib';
-import { assert } from '../errors.ts';
-import type { DeletionVector } from './actions.ts';
+import { TableError, assert } from '../errors.ts';
+import type { AddFile, DeletionVector } from './actions.ts';
 import { FORMAT_VERSION, MAGIC, vectorFileName } from './deletion-vector.ts';
+import { parseJsonVerbatim, printJson } from './json.ts';
 import { encodeRoaring64 } from './roaring-encode.ts';
+import { parseStats } from './stats.ts';
 import { encodeZ85 } from './z85.ts';
 
 /**
@@ -58,4 +60,23 @@ function frame(payload: Uint8Array, into: Uint8Array): number {
   into.set(payload, 4);
   view.setUint32(4 + payload.byteLength, crc32(payload));
   return FRAME_BYTES + payload.byteLength;
+}
+
+/**
+ * The add of a file whose deleted rows are others now. Fields this code does not know go along. With a vector, the statistics keep the
+ * file's physical count of rows, which the protocol demands, and say that bounds are wide (PROTOCOL.md, "Per-file Statistics"); every
+ * other number in them keeps its digits. `rowsInFile` is needed where the log has no such count: TableError `delta/statistics` without it.
+ */
+export function withVector(add: AddFile, vector: DeletionVector | null, options: { rowsInFile?: bigint } = {}): AddFile {
+  const { deletionVector: _former, ...file } = add;
+  return vector === null ? file : { ...file, stats: wideStats(add, options.rowsInFile), deletionVector: vector };
+}
+
+function wideStats({ path, stats }: AddFile, rowsInFile: bigint | undefined): string {
+  const numRecords = parseStats(stats)?.numRecords ?? rowsInFile;
+  if (numRecords === undefined) {
+    throw new TableError('delta/statistics', `rows of ${path} can't be deleted by a vector: the log does not say how many it has; rewrite the file (OPTIMIZE)`, { facts: { path } });
+  }
+  const members = (stats ? parseJsonVerbatim(stats) : null) as Record<string, unknown> | null;
+  return printJson({ ...members, numRecords, tightBounds: false });
 }

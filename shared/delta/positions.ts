@@ -69,20 +69,6 @@ export function complement(deleted: BigInt64Array, rowCount: number): BigInt64Ar
   return result;
 }
 
-/**
- * Where rows stand after a rewrite that leaves the `deleted` ones out and puts the file's first row at `start`. None of them may be
- * among `deleted`.
- */
-export function positionsAfterRewrite(positions: BigInt64Array, deleted: BigInt64Array, start: bigint): BigInt64Array {
-  const words = halves(positions);
-  const others = halves(deleted);
-  let below = 0;
-  return positions.map((position, i) => {
-    below = seek(others, below, words, i);
-    return start + position - BigInt(below);
-  });
-}
-
 /** Low and high word of each value in turn: every machine that Node runs DuckDB on is little-endian. */
 function halves({ buffer, byteOffset, length }: BigInt64Array): Uint32Array {
   return new Uint32Array(buffer, byteOffset, 2 * length);

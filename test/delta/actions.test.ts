@@ -58,3 +58,8 @@ test('a tombstone repeats path and vector byte for byte', () => {
   expect(remove).toEqual({ path, deletionTimestamp: 77, dataChange: false, extendedFileMetadata: true, partitionValues: { p: null }, size: 10, deletionVector: VECTOR });
   expect(fileKey(remove)).toBe(fileKey({ path, deletionVector: VECTOR }));
 });
+
+test('a remove repeats what the add says of row ids', () => {
+  expect(removeOf({ ...ADD, baseRowId: 2n ** 60n, defaultRowCommitVersion: 0 }, { nowMs: 1, dataChange: true })).toMatchObject({ baseRowId: 2n ** 60n, defaultRowCommitVersion: 0 });
+  expect(Object.keys(removeOf({ ...ADD, baseRowId: null }, { nowMs: 1, dataChange: true }))).not.toContain('baseRowId');
+});

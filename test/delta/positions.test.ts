@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { complement, contains, difference, positionsAfterRewrite, rankOf, union } from '../../shared/delta/positions.ts';
+import { complement, contains, difference, rankOf, union } from '../../shared/delta/positions.ts';
 
 const sorted = (values: Iterable<bigint>) => BigInt64Array.from(new Set(values)).sort();
 
@@ -34,13 +34,4 @@ test('the complement is what else there is', () => {
     const all = Array.from({ length: rows }, (_value, i) => BigInt(i));
     expect([...complement(deleted, rows)]).toEqual(all.filter((value) => !deleted.includes(value)));
   }), { numRuns: 500 });
-});
-
-test('a rewrite closes the gaps', () => {
-  fc.assert(fc.property(fc.array(fc.boolean(), { maxLength: 80 }), fc.bigInt({ min: 0n, max: 1_000n }), (gone, start) => {
-    const deleted = BigInt64Array.from(gone.flatMap((isGone, i) => (isGone ? [BigInt(i)] : [])));
-    const left = complement(deleted, gone.length);
-    expect([...positionsAfterRewrite(left, deleted, start)]).toEqual(Array.from(left, (_value, i) => start + BigInt(i)));
-  }));
-  expect([...positionsAfterRewrite(BigInt64Array.of(1n, 9n), BigInt64Array.of(0n, 3n, 4n, 20n), 100n)]).toEqual([100n, 106n]);
 });
