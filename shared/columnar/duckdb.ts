@@ -137,15 +137,20 @@ export class Session {
 
   /** A temporary view `name` with these columns, over rows held by DuckDB. */
   async load(name: string, columns: readonly LoadColumn[]): Promise<void> {
+    const raw = `raw_${name}`;
+    const list = await this.loadTable(raw, columns);
+    await this.run(`CREATE OR REPLACE TEMP VIEW ${quote(name)} AS SELECT ${list.join(', ')} FROM ${quote(raw)}`);
+  }
+
+  /** A temporary table of the rows as they were sent; what to select from it for these columns. */
+  async loadTable(table: string, columns: readonly LoadColumn[]): Promise<string[]> {
     const rows = rowCount(columns);
     const sent = columns.map(sentColumn).filter((column) => column !== null);
     // A table needs a column: rows of constants alone are counted by one of their own.
     if (sent.length === 0) sent.push({ name: 'row', kind: 'integer', values: Int32Array.from({ length: rows }) });
-    const raw = `raw_${name}`;
-    await this.run(`CREATE OR REPLACE TEMP TABLE ${quote(raw)} (${sent.map((column) => `${quote(column.name)} ${physicalType(column)}`).join(', ')})`);
-    await this.#append(raw, sent, rows);
-    const select = columns.map((column) => viewSql(column, quote(column.name))).join(', ');
-    await this.run(`CREATE OR REPLACE TEMP VIEW ${quote(name)} AS SELECT ${select} FROM ${quote(raw)}`);
+    await this.run(`CREATE OR REPLACE TEMP TABLE ${quote(table)} (${sent.map((column) => `${quote(column.name)} ${physicalType(column)}`).join(', ')})`);
+    await this.#append(table, sent, rows);
+    return columns.map((column) => viewSql(column, quote(column.name)));
   }
 
   async #append(table: string, columns: readonly SentColumn[], rowCount: number): Promise<void> {
@@ -235,7 +240,7 @@ function plainColumn(chunk: DuckDBDataChunk, index: number): ArrayLike<unknown> 
 /** bigint, number, string, boolean and null as they are; a BLOB as Uint8Array; timestamps as bigint µs; dates as number of days; a MAP as a list of {key, value}; the rest as text. */
 function plainValue(value: DuckDBValue): unknown {
   if (value === null || typeof value !== 'object') return value;
-  if ('bytes' in value) return value.bytes;
+  if ('bytes' in value) return new Uint8Array(value.bytes.buffer, value.bytes.byteOffset, value.bytes.length);
   if ('micros' in value && !('months' in value)) return value.micros;
   if ('days' in value && !('months' in value)) return value.days;
   if ('items' in value) return (value.items).map(plainValue);

@@ -1,5 +1,6 @@
 import { assert } from '../errors.ts';
 import { literal } from './sql-text.ts';
+import type { SqlSource } from './sql-type.ts';
 
 /**
  * Physical kinds that a column is loaded in. `utf8`: bytes that are valid UTF-8 become VARCHAR without a detour through a JS string.
@@ -22,6 +23,16 @@ const SQL_TYPE: Readonly<Record<ColumnKind, string>> = {
   timestamp: 'TIMESTAMPTZ', date: 'DATE', headers: 'STRUCT("key" VARCHAR, "value" BLOB)[]',
 };
 const PHYSICAL_TYPE: Readonly<Record<ColumnKind, string>> = { ...SQL_TYPE, utf8: 'BLOB', timestamp: 'BIGINT', date: 'INTEGER' };
+
+const HEADERS: SqlSource = { type: 'array', elementType: { type: 'struct', fields: [{ name: 'key', type: 'string' }, { name: 'value', type: 'binary' }] } };
+const DELTA_TYPE: Readonly<Record<ColumnKind, SqlSource>> = {
+  text: 'string', utf8: 'string', blob: 'binary', integer: 'integer', long: 'long', double: 'double', boolean: 'boolean', timestamp: 'timestamp', date: 'date', headers: HEADERS,
+};
+
+/** In Delta's words. */
+export function columnsOfLoad(columns: readonly LoadColumn[]): { readonly name: string; readonly type: SqlSource }[] {
+  return columns.map(({ name, kind }) => ({ name, type: DELTA_TYPE[kind] }));
+}
 
 /** A column that is sent row by row. */
 export interface SentColumn {
