@@ -1,4 +1,5 @@
 import type { Clock } from './clock.ts';
+import type { DuckRelations } from './columnar/duck-relations.ts';
 import { AssayError } from './errors.ts';
 import { countRows } from './pipeline/balance-facts.ts';
 import type { Pipeline } from './pipeline/definition.ts';
@@ -11,7 +12,7 @@ import type { PageFacts, TableFacts } from './web/facts.ts';
 import { contentSecurityPolicy, renderErrorPage, renderPage } from './web/page.ts';
 
 export interface LakePageOptions {
-  readonly lake: Lake;
+  readonly lake: Lake<DuckRelations>;
   readonly pipeline: Pipeline;
   readonly clock: Clock;
   readonly topics: readonly string[];

@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from './clock.ts';
+import { DuckCheckpointCodec } from './columnar/checkpoint-codec.ts';
+import { DuckRelations } from './columnar/duck-relations.ts';
 import { Engine } from './columnar/duckdb.ts';
 import type { Config } from './config.ts';
 import { ConfigError } from './errors.ts';
@@ -14,6 +16,7 @@ import { pipelineTables } from './pipeline/tables.ts';
 import { BlobStore } from './storage/blob-store.ts';
 import type { BlobCredential } from './storage/blob-store.ts';
 import { FileStore } from './storage/file-store.ts';
+import { LocalFiles } from './storage/local-files.ts';
 import { parseLakeUrl } from './storage/lake-url.ts';
 import { Meter } from './storage/meter.ts';
 import { MeteredStore } from './storage/metered-store.ts';
@@ -21,7 +24,7 @@ import type { ObjectStore } from './storage/object-store.ts';
 
 /** What the app, and every command that looks at a lake, is built on. */
 export interface OpenLake {
-  readonly lake: Lake;
+  readonly lake: Lake<DuckRelations>;
   readonly engine: Engine;
   readonly pipeline: Pipeline;
   readonly meter: Meter;
@@ -45,8 +48,21 @@ export async function openLake({ config, clock, root, tempDir, create = true }: 
   const engine = new Engine({ memoryMb: config.duckdbMemoryMb, threads: config.duckdbThreads, tempDir: join(tempDir, 'spill') });
   const definitions = [...pipelineTables(pipeline), ...logTables.map((table) => ({ ...table, description: 'What ran, when, and what it cost', configuration: {} }))];
   const store = await openStore(config, clock, meter);
-  const lake = new Lake({ store, engine, clock, tempDir, cacheBytesMax: config.cacheMb * 1024 * 1024, definitions, create });
+  const lake = new Lake({ store, ...duckOver(store, { engine, tempDir, cacheBytesMax: config.cacheMb * 1024 * 1024, clock }), clock, definitions, create });
   return { lake, engine, pipeline, meter, root };
+}
+
+export interface DuckOverOptions {
+  readonly engine: Engine;
+  readonly tempDir: string;
+  readonly cacheBytesMax: number;
+  readonly clock: Clock;
+}
+
+/** DuckDB as the engine of a lake, or of one table: `store` is the root that its keys are relative to. */
+export function duckOver(store: ObjectStore, { engine, tempDir, cacheBytesMax, clock }: DuckOverOptions): { readonly engine: DuckRelations; readonly codec: DuckCheckpointCodec } {
+  const objects = new LocalFiles({ store, dir: join(tempDir, 'cache'), bytesMax: cacheBytesMax, clock });
+  return { engine: new DuckRelations({ engine, objects, tempDir, clock }), codec: new DuckCheckpointCodec({ engine, tempDir }) };
 }
 
 export async function readPipeline(config: Config, root: string): Promise<Pipeline> {

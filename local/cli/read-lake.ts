@@ -3,14 +3,15 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { systemClock } from '../../shared/clock.ts';
+import type { DuckRelations } from '../../shared/columnar/duck-relations.ts';
 import { Engine } from '../../shared/columnar/duckdb.ts';
 import { parseConfig } from '../../shared/config.ts';
 import type { Config } from '../../shared/config.ts';
+import type { RowTable } from '../../shared/delta/operations/row-table.ts';
 import { ConfigError } from '../../shared/errors.ts';
-import { openLake, openStore } from '../../shared/open-lake.ts';
+import { duckOver, openLake, openStore } from '../../shared/open-lake.ts';
 import type { OpenLake } from '../../shared/open-lake.ts';
 import { openTable } from '../../shared/pipeline/lake.ts';
-import type { TableIo } from '../../shared/pipeline/table-io.ts';
 import { parseLakeUrl } from '../../shared/storage/lake-url.ts';
 import { Meter } from '../../shared/storage/meter.ts';
 import { azuriteConnectionString } from '../azurite-servers.ts';
@@ -64,7 +65,7 @@ export async function withReadLake<T>(flags: Flags, use: (reader: LakeReader) =>
 
 /** One table, and what its lake says about it. */
 export interface NamedTable {
-  readonly table: TableIo;
+  readonly table: RowTable<DuckRelations>;
   readonly tempDir: string;
   /** Null for a table that was named by its address: nobody knows its keys. */
   readonly reader: LakeReader | null;
@@ -93,7 +94,8 @@ async function withTableAt<T>(typed: string, use: (named: NamedTable) => Promise
     const engine = new Engine({ memoryMb: config.duckdbMemoryMb, threads: config.duckdbThreads, tempDir: join(tempDir, 'spill') });
     try {
       const store = await openStore(config, systemClock, new Meter());
-      const table = await openTable({ store, table: basename(lakeUrl), engine, clock: systemClock, tempDir, cacheBytesMax: config.cacheMb * 1024 * 1024 });
+      const duck = duckOver(store, { engine, tempDir, cacheBytesMax: config.cacheMb * 1024 * 1024, clock: systemClock });
+      const table = await openTable({ store, folder: '', table: basename(lakeUrl), ...duck, clock: systemClock });
       if (table) return await use({ table, tempDir, reader: null });
       throw new ConfigError('lake/no-table', `${store.url} is no Delta table: there is no _delta_log in it`);
     } finally {

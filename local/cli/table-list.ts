@@ -1,7 +1,7 @@
+import type { DeltaTable } from '../../shared/delta/table.ts';
 import { countRows } from '../../shared/pipeline/balance-facts.ts';
 import { lastCommitMs } from '../../shared/pipeline/monitor.ts';
 import { bytesOf } from '../../shared/pipeline/stage.ts';
-import type { TableIo } from '../../shared/pipeline/table-io.ts';
 import type { Command } from './command.ts';
 import { withReadLake } from './read-lake.ts';
 import { gridText } from './row-sink.ts';
@@ -25,7 +25,7 @@ export const tableListCommand: Command = {
 };
 
 /** `rows` is null where a file has no statistics. */
-function tableFacts({ delta }: TableIo) {
+function tableFacts({ delta }: { readonly delta: DeltaTable }) {
   const { snapshot } = delta;
   const files = [...snapshot.files.values()];
   return { name: delta.source.table, version: snapshot.version, rows: countRows(files), files: files.length, bytes: bytesOf(files), lastRows: timeText(lastCommitMs(snapshot)) };

@@ -1,6 +1,8 @@
 import { literal, quote } from '../../shared/columnar/sql-text.ts';
 import type { Session } from '../../shared/columnar/duckdb.ts';
 import type { AddFile } from '../../shared/delta/actions.ts';
+import { withoutPlace } from '../../shared/delta/operations/change-rows.ts';
+import { scanLive } from '../../shared/delta/operations/scan.ts';
 import { fieldOf } from '../../shared/delta/schema.ts';
 import type { Snapshot } from '../../shared/delta/snapshot.ts';
 import { parseStats } from '../../shared/delta/stats.ts';
@@ -31,9 +33,11 @@ async function readRows({ table, tempDir }: NamedTable, flags: Flags, out: Outpu
   const snapshot = await snapshotAsked(table, flags);
   const sql = selectOf(snapshot, flags);
   const files = filesFor(snapshot, flags);
-  return table.scan(snapshot, files, (scan, localPath) => table.engine.session(async (session) => {
-    await session.run(`CREATE TEMP VIEW "rows" AS SELECT * EXCLUDE (_file) FROM (${scan})`);
-    const paths = files.map(localPath);
+  return table.engine.session(async (relations) => {
+    const { sql: session } = relations;
+    const scan = withoutPlace(relations, await scanLive(relations, table, snapshot, files));
+    await session.run(`CREATE TEMP VIEW "rows" AS ${relations.sqlOf(scan)}`);
+    const paths = relations.pathsOf();
     const rows = path === undefined || format === null
       ? await confineTo(session, { paths, tempDir }).then(() => plainly(() => streamSelect(session, sql, (columns) => consoleSink(out, columns, flags.has('csv')))))
       : await withNewFile(path, async (unfinished) => {
@@ -42,7 +46,7 @@ async function readRows({ table, tempDir }: NamedTable, flags: Flags, out: Outpu
       });
     out.note(`${rowsText(rows)} of ${table.delta.source.table}, version ${snapshot.version}${path === undefined ? '' : `, in ${path}`}`);
     return 0;
-  }));
+  });
 }
 
 export async function snapshotAsked(table: NamedTable['table'], flags: Flags): Promise<Snapshot> {

@@ -127,7 +127,8 @@ export interface RelationSession {
   /**
    * What came and what went, netted: a row that stands in both, equal in `columns`, cancels out, one for one. What is left, by `key`: `replaced`
    * where a row came and one went, the row being the one that came; else `added`, or `removed`. One row a key. Result: `columns`, CHANGE, and
-   * FILE of the `removed` row (the greatest, null where none went). Null keys equal each other here, NaN equals NaN. Computed at once.
+   * FILE: the greatest among all rows of `removed` with that key, also those that cancelled out; null where there is none. Null keys equal
+   * each other here, NaN equals NaN. Computed at once.
    */
   net(sides: { readonly added: Relation; readonly removed: Relation }, by: { readonly key: readonly string[]; readonly columns: readonly string[] }): Promise<Relation>;
 

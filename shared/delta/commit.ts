@@ -6,7 +6,8 @@ import type { PutOutcome } from '../storage/object-store.ts';
 import { fileKey, printActions } from './actions.ts';
 import type { Action, CommitInfo } from './actions.ts';
 import { judgeConflict } from './conflict.ts';
-import type { ConflictVerdict, Intention } from './conflict.ts';
+import type { ClashOver, ConflictVerdict, Intention } from './conflict.ts';
+import { deletedFileRetentionMs } from './interval.ts';
 import { commitKey } from './log-path.ts';
 import { advance, readCommit } from './log-reader.ts';
 import type { LogSource } from './log-reader.ts';
@@ -23,57 +24,90 @@ export interface Transaction {
   readonly actions: readonly Action[];
   readonly reads: Intention['reads'];
   readonly dataChange?: boolean;
+  /** When the first of its new files was stored, by the store's clock; absent where it brings none. */
+  readonly writtenAtMs?: number;
+  /**
+   * The same transaction on a newer snapshot on which the rows that it names stand elsewhere, or are gone; null: plan again. Absent where its
+   * files hold more than it can follow. Writes vectors at most.
+   */
+  readonly remap?: (to: Snapshot) => Promise<Transaction | null>;
 }
 
 export type CommitOutcome =
+  /** `retries`: puts that were lost to rivals or to silence before the one that counts. */
   | { readonly kind: 'committed'; readonly snapshot: Snapshot; readonly retries: number }
-  /** A rival's commit and ours exclude each other: plan again on `snapshot`. Our data files stay; VACUUM removes orphans. */
-  | { readonly kind: 'clash'; readonly over: Extract<ConflictVerdict, { kind: 'clash' }>['over']; readonly snapshot: Snapshot };
+  /**
+   * A rival's commit and ours exclude each other, or (`age`) the new files are so old that a VACUUM may soon take them: plan again on `snapshot`.
+   * Our data files stay; VACUUM removes orphans.
+   */
+  | { readonly kind: 'clash'; readonly over: ClashOver | 'age'; readonly snapshot: Snapshot; readonly retries: number };
 
 export const ENGINE = 'assay/0.1.0';
-const COMMIT_BACKOFF: Backoff = { attemptsMax: 15, delayMsBase: 50, delayMsMax: 5_000 };
+const COMMIT_BACKOFF: Backoff = { attemptsMax: 60, delayMsBase: 10, delayMsMax: 2_000 };
+const AGE_MS_MAX = 3_600_000;
+/** Of the retention after which files without a commit may be deleted. */
+const AGE_SHARE = 4;
 
 /**
  * Puts version N+1 if absent (PROTOCOL.md, "Delta Log Entries"). A lost race or an answer that does not tell is settled by reading the
- * version back and comparing `txnId`: the same attempt is never applied twice and never lost.
+ * version back and comparing `txnId`: the same attempt is never applied twice and never lost. A version is left behind only once somebody's
+ * commit is there, so a put that is still on its way can't land later.
  * Failures when the budget is spent: TransientError `delta/commit-unknown` while the last put may have been stored, ConflictError
  * `delta/contended` where others were always first. Nothing is deleted, a repeat is safe by `txn`.
  */
 export async function commit(source: LogSource, base: Snapshot, transaction: Transaction, clock: Clock): Promise<CommitOutcome> {
-  checkTransaction(transaction.actions);
-  for (const { remove } of transaction.actions) assert(!remove || base.files.has(fileKey(remove)), `a commit removes ${remove?.path}, which its snapshot does not have`);
-  checkWritable(base.protocol, base.metaData, source.table);
   const txnId = clock.uuid();
-  const intention = intentionOf(transaction);
-  let snapshot = base;
+  let [ours, snapshot]: [Transaction, Snapshot] = [transaction, base];
   let lastPut: PutOutcome = 'exists';
   for (let attempt = 0; attempt < COMMIT_BACKOFF.attemptsMax; attempt++) {
+    checkTransaction(ours.actions, snapshot);
+    checkWritable(snapshot.protocol, snapshot.metaData, source.table, ours.actions);
+    if (isTooOld(source, ours, snapshot)) {
+      // While a put may still land, planning again could write the rows twice.
+      if (lastPut === 'unknown') break;
+      return { kind: 'clash', over: 'age', snapshot, retries: attempt };
+    }
     const version = snapshot.version + 1n;
-    const actions = [{ commitInfo: commitInfo(transaction, txnId, base.version, clock) }, ...transaction.actions];
+    const actions = [{ commitInfo: commitInfo(ours, txnId, base.version, clock) }, ...ours.actions];
     lastPut = await source.store.putIfAbsent(commitKey(version), Buffer.from(printActions(actions)));
     if (lastPut === 'created') return { kind: 'committed', snapshot: advance(source, snapshot, actions), retries: attempt };
     const winner = await readCommit(source, version);
     if (winner && winnerTxnId(winner) === txnId) return { kind: 'committed', snapshot: advance(source, snapshot, winner), retries: attempt };
     if (winner) {
       lastPut = 'exists';
-      const caught = await catchUp(source, snapshot, winner, intention);
+      const caught = await catchUp(source, snapshot, winner, intentionOf(ours));
       snapshot = caught.snapshot;
-      if (caught.verdict.kind === 'clash') return { kind: 'clash', over: caught.verdict.over, snapshot };
+      const settled = await settle(caught.verdict, ours, snapshot);
+      if ('over' in settled) return { kind: 'clash', over: settled.over, snapshot, retries: attempt + 1 };
+      ours = settled;
     }
     await clock.sleep(backoffMs(attempt, COMMIT_BACKOFF, clock));
   }
-  throw spent(`commit of ${transaction.operation} to ${source.table} after version ${base.version}: ${COMMIT_BACKOFF.attemptsMax} attempts`, lastPut, { table: source.table, version: snapshot.version + 1n });
+  throw spent(`commit of ${transaction.operation} to ${source.table} after version ${base.version}: ${COMMIT_BACKOFF.attemptsMax} attempts at most`, lastPut, { table: source.table, version: snapshot.version + 1n });
+}
+
+/** What to put next, or what excludes it. */
+async function settle(verdict: ConflictVerdict, ours: Transaction, snapshot: Snapshot): Promise<Transaction | { readonly over: ClashOver }> {
+  if (verdict.kind === 'clash') return { over: verdict.over };
+  if (verdict.kind === 'rebase') return ours;
+  return (await ours.remap?.(snapshot)) ?? { over: 'removed-file' };
+}
+
+/** semantics.md, section 6: files that no commit names are VACUUM's after the retention, by the store's clock. */
+function isTooOld({ store }: LogSource, { writtenAtMs }: Transaction, { metaData }: Snapshot): boolean {
+  if (writtenAtMs === undefined) return false;
+  return store.nowMs() - writtenAtMs > Math.min(AGE_MS_MAX, deletedFileRetentionMs(metaData) / AGE_SHARE);
 }
 
 function spent(what: string, lastPut: PutOutcome, facts: Facts): ConflictError | TransientError {
-  return lastPut === 'exists'
-    ? new ConflictError('delta/contended', `${what}, another writer was always first; its files are kept, the next run repeats what is missing. Let fewer writers at this table if it repeats`, { facts })
-    : new TransientError('delta/commit-unknown', `${what}, none confirmed and none refused; its files are kept, the next run repeats what is missing`, { facts });
+  return lastPut === 'unknown'
+    ? new TransientError('delta/commit-unknown', `${what}, the last neither confirmed nor refused; its files are kept, the next run repeats what is missing`, { facts })
+    : new ConflictError('delta/contended', `${what}, another writer was always first; its files are kept, the next run repeats what is missing. Let fewer writers at this table if it repeats`, { facts });
 }
 
 /** Version 0, if absent. False: somebody else created the table. */
 export async function createTable(source: LogSource, actions: readonly Action[], clock: Clock): Promise<boolean> {
-  checkTransaction(actions);
+  checkTransaction(actions, null);
   const transaction: Transaction = { operation: 'CREATE TABLE', actions, reads: 'nothing' };
   const txnId = clock.uuid();
   const all = [{ commitInfo: commitInfo(transaction, txnId, -1n, clock) }, ...actions];
@@ -86,13 +120,14 @@ export async function createTable(source: LogSource, actions: readonly Action[],
   return winnerTxnId(winner) === txnId;
 }
 
-/** Judges the winner and every later version that is there already. Stops at the first clash, but folds all in. */
+/** Judges the winner and every later version that is there already, and folds all in. The first clash decides. */
 async function catchUp(source: LogSource, base: Snapshot, first: readonly Action[], ours: Intention): Promise<{ snapshot: Snapshot; verdict: ConflictVerdict }> {
   const replay = new Replay(base);
   let version = base.version;
   let verdict: ConflictVerdict = { kind: 'rebase' };
   for (let winner: readonly Action[] | null = first; winner !== null; winner = await readCommit(source, version + 1n)) {
-    if (verdict.kind === 'rebase') verdict = judgeConflict(ours, winner);
+    const judged = judgeConflict(ours, winner);
+    if (verdict.kind !== 'clash' && judged.kind !== 'rebase') verdict = judged;
     replay.apply(winner);
     version++;
   }
@@ -109,13 +144,14 @@ function intentionOf(transaction: Transaction): Intention {
     reads: transaction.reads,
     dataChange: transaction.dataChange ?? true,
     touched: new Set(actions.flatMap((action) => (action.remove ? [action.remove.path] : []))),
+    by: transaction.remap ? 'vectors' : 'files',
     appIds: new Set(actions.flatMap((action) => (action.txn ? [action.txn.appId] : []))),
+    domains: new Set(actions.flatMap((action) => (action.domainMetadata ? [action.domainMetadata.domain] : []))),
     changesMetadata: actions.some((action) => action.metaData ?? action.protocol),
   };
 }
 
 function commitInfo(transaction: Transaction, txnId: string, readVersion: bigint, clock: Clock): CommitInfo {
-  const removes = transaction.actions.some((action) => action.remove);
   return {
     timestamp: clock.nowMs(),
     operation: transaction.operation,
@@ -123,15 +159,16 @@ function commitInfo(transaction: Transaction, txnId: string, readVersion: bigint
     ...(transaction.operationMetrics ? { operationMetrics: transaction.operationMetrics } : {}),
     ...(readVersion >= 0n ? { readVersion } : {}),
     isolationLevel: 'Serializable',
-    isBlindAppend: transaction.reads === 'nothing' && !removes,
+    isBlindAppend: transaction.reads === 'nothing' && transaction.actions.every((action) => action.add ?? action.txn),
     engineInfo: ENGINE,
     txnId,
     ...(transaction.removalIntent ? { intent: transaction.removalIntent } : {}),
   } as CommitInfo;
 }
 
-/** PROTOCOL.md, "Actions": what one version may hold at most once. A breach is a bug of ours, caught before the put. */
-function checkTransaction(actions: readonly Action[]): void {
+/** PROTOCOL.md, "Actions": what one version may hold at most once, and that it removes what is there. A breach is a bug of ours, caught before the put. */
+function checkTransaction(actions: readonly Action[], base: Snapshot | null): void {
+  for (const { remove } of actions) assert(!remove || base?.files.has(fileKey(remove)), `a commit removes ${remove?.path}, which its snapshot does not have`);
   const seen = new Set<string>();
   const once = (key: string) => {
     assert(!seen.has(key), `a commit names ${key} twice`);

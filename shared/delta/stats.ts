@@ -77,6 +77,11 @@ export function parseStats(stats: string | null | undefined): FileStats | null {
   };
 }
 
+/** Rows of the data file, also those that a vector takes away; null where its writer did not say. */
+export function numRecords({ stats }: { readonly stats?: string | null }): bigint | null {
+  return parseStats(stats)?.numRecords ?? null;
+}
+
 /** Without a prototype: a column may be called `constructor`. */
 function withoutNulls(values: Readonly<Record<string, unknown>> | null | undefined): Record<string, unknown> {
   return { __proto__: null, ...Object.fromEntries(Object.entries(values ?? {}).filter(([, value]) => value !== null)) };

@@ -1,11 +1,12 @@
 import type { Clock } from '../clock.ts';
 import { TableError } from '../errors.ts';
-import type { Action, MetaData, Protocol } from './actions.ts';
+import type { Action, MetaData } from './actions.ts';
 import { checkpointDue, writeCheckpoint } from './checkpoint.ts';
 import { commit, createTable } from './commit.ts';
 import type { CommitOutcome, Transaction } from './commit.ts';
 import { loadSnapshot, loadSnapshotAt, readCommits, refreshSnapshot } from './log-reader.ts';
 import type { LogSource } from './log-reader.ts';
+import { protocolFor } from './protocol.ts';
 import type { StructType } from './schema.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -17,9 +18,6 @@ export interface TableDefinition {
   readonly partitionColumns: readonly string[];
   readonly configuration: Readonly<Record<string, string>>;
 }
-
-/** Tables of ours use no 3/7 feature: every engine reads and co-writes them. */
-const PROTOCOL: Protocol = { minReaderVersion: 1, minWriterVersion: 2 };
 
 /** One Delta table: its log, and the newest snapshot this process has seen. */
 export class DeltaTable {
@@ -43,7 +41,8 @@ export class DeltaTable {
   static async ensure(source: LogSource, definition: TableDefinition, clock: Clock): Promise<DeltaTable> {
     const existing = await DeltaTable.open(source, clock);
     if (existing) return existing;
-    await createTable(source, [{ protocol: PROTOCOL }, { metaData: newMetaData(definition, clock) }], clock);
+    const metaData = newMetaData(definition, clock);
+    await createTable(source, [{ protocol: protocolFor(metaData) }, { metaData }], clock);
     const table = await DeltaTable.open(source, clock);
     if (table) return table;
     throw new TableError('delta/not-created', `created ${source.table} but then found no log there; check that LAKE_URL names one place for all workers`);

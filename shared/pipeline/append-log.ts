@@ -1,8 +1,9 @@
 import type { ColumnKind, LoadColumn } from '../columnar/load-column.ts';
+import { writeFiles } from '../delta/operations/write.ts';
+import { untilSettled } from '../delta/until-settled.ts';
 import { assert } from '../errors.ts';
 import type { LogRow } from '../monitoring/log-tables.ts';
 import type { Lake } from './lake.ts';
-import { untilSettled } from './stage.ts';
 
 const KINDS: Readonly<Record<string, ColumnKind>> = {
   string: 'text', long: 'long', integer: 'integer', double: 'double', timestamp: 'timestamp', boolean: 'boolean',
@@ -18,13 +19,11 @@ export async function appendLog(lake: Lake, name: string, rows: readonly LogRow[
     return { name: field.name, kind, values: rows.map((row) => row[field.name] ?? null) };
   });
   await untilSettled(`append to ${name}`, async () => {
-    const adds = await lake.engine.session(async (session) => {
-      await session.load('rows', columns);
-      return table.write(session, 'rows');
-    });
-    const outcome = await table.delta.commit(table.delta.snapshot, {
+    const { snapshot } = table.delta;
+    const { adds, writtenAtMs } = await lake.engine.session(async (session) => writeFiles(session, table, snapshot, await session.values(columns)));
+    const outcome = await table.delta.commit(snapshot, {
       operation: 'WRITE', operationParameters: { mode: '"Append"' }, operationMetrics: { numOutputRows: String(rows.length) },
-      actions: adds.map((add) => ({ add })), reads: 'nothing',
+      actions: adds.map((add) => ({ add })), reads: 'nothing', writtenAtMs,
     });
     return outcome.kind === 'committed' ? true : null;
   });

@@ -1,3 +1,6 @@
+import { and, compare, isNull } from '../columnar/predicate.ts';
+import type { RowTable } from '../delta/operations/row-table.ts';
+import { scanLive } from '../delta/operations/scan.ts';
 import type { Snapshot } from '../delta/snapshot.ts';
 import { progressOf } from '../delta/snapshot.ts';
 import { parseStats } from '../delta/stats.ts';
@@ -14,14 +17,13 @@ import type { OffsetRange } from './offset-ranges.ts';
 import { provisionalFiles } from './quarantine.ts';
 import { stageAppId } from './stage.ts';
 import { BRONZE, GOLD, OFFSET_GAPS, QUARANTINE, SILVER } from './tables.ts';
-import type { TableIo } from './table-io.ts';
 
 /**
  * The facts of the balance (semantics.md, section 8) out of logs and statistics. Data is read only where a file of quarantine straddles
  * the border, or where gaps are listed whose offsets Bronze seems to have.
  */
 export async function readBalanceFacts(lake: Lake): Promise<BalanceFacts> {
-  const [bronze, silver, quarantine, gold, gaps] = await Promise.all([BRONZE, SILVER, QUARANTINE, GOLD, OFFSET_GAPS].map((name) => lake.table(name))) as [TableIo, TableIo, TableIo, TableIo, TableIo];
+  const [bronze, silver, quarantine, gold, gaps] = await Promise.all([BRONZE, SILVER, QUARANTINE, GOLD, OFFSET_GAPS].map((name) => lake.table(name))) as [RowTable, RowTable, RowTable, RowTable, RowTable];
   // Downstream first: what is read later can only be further on, and is then taken at the version the reader names. The snapshots are
   // kept, for a stage of this worker may move its table on meanwhile.
   const goldNow = await gold.delta.refresh();
@@ -50,7 +52,7 @@ type SnapshotAt = Snapshot | 'none' | 'gone';
 const NO_ROWS: TableRows = { rows: 0n, erased: 0n, expired: 0n };
 const UNKNOWN_ROWS: TableRows = { rows: null, erased: null, expired: null };
 
-async function snapshotAt(table: TableIo, version: bigint): Promise<SnapshotAt> {
+async function snapshotAt(table: RowTable, version: bigint): Promise<SnapshotAt> {
   if (version < 0n) return 'none';
   try {
     return await table.delta.at(version);
@@ -84,7 +86,7 @@ function partitionFacts(lane: Lane, { bronze, bronzeAtSilver, silver, refined }:
 }
 
 /** Of the listed offsets those up to the progress, for later ones nobody has passed; without those that Bronze holds all the same. */
-async function gapOffsets(facts: Omit<PartitionFacts, 'gapOffsets'>, listed: readonly OffsetRange[], bronze: TableIo, snapshot: Snapshot): Promise<Term> {
+async function gapOffsets(facts: Omit<PartitionFacts, 'gapOffsets'>, listed: readonly OffsetRange[], bronze: RowTable, snapshot: Snapshot): Promise<Term> {
   const { base, last, bronzeRows } = facts;
   if (base === null || last === null || bronzeRows === null) return null;
   const passed = clipRanges(listed, { firstOffset: base + 1n, lastOffset: last });
@@ -109,17 +111,18 @@ function wholeTable(snapshot: Snapshot): TableRows {
 }
 
 /** Quarantine rows that are not resolved, up to the Bronze version in Silver's txn. */
-async function openRows(quarantine: TableIo, snapshot: Snapshot, refined: bigint): Promise<Term> {
+async function openRows(quarantine: RowTable, snapshot: Snapshot, refined: bigint): Promise<Term> {
   const provisional = new Set(provisionalFiles(snapshot, refined));
+  // Under a vector the statistics count rows that are gone, too.
+  const unsure = new Set([...snapshot.files.values()].filter((add) => provisional.has(add) || add.deletionVector));
   let open = 0n;
   for (const add of snapshot.files.values()) {
-    if (provisional.has(add)) continue;
+    if (unsure.has(add)) continue;
     const resolvedNulls = parseStats(add.stats)?.nullCount['resolved_at'];
     if (resolvedNulls === undefined) return null;
     open += BigInt(resolvedNulls as number);
   }
-  if (provisional.size === 0) return open;
-  const [row] = await quarantine.scan(snapshot, provisional, (scan) => quarantine.engine.session((session) =>
-    session.rows(`SELECT count(*) AS n FROM (${scan}) WHERE bronze_version <= ${refined} AND resolved_at IS NULL`)));
-  return open + (row['n'] as bigint);
+  if (unsure.size === 0) return open;
+  const isOpen = and(compare('bronze_version', '<=', refined), isNull('resolved_at'));
+  return open + await quarantine.engine.session(async (session) => BigInt(await session.count(session.where(await scanLive(session, quarantine, snapshot, unsure), isOpen))));
 }

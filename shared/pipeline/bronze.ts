@@ -2,8 +2,10 @@ import { isUtf8 } from 'node:buffer';
 import type { Clock } from '../clock.ts';
 import { TextCodes } from '../columnar/load-column.ts';
 import type { LoadColumn } from '../columnar/load-column.ts';
+import { writeFiles } from '../delta/operations/write.ts';
 import { progressOf } from '../delta/snapshot.ts';
 import type { Snapshot } from '../delta/snapshot.ts';
+import { untilSettled } from '../delta/until-settled.ts';
 import { assert } from '../errors.ts';
 import type { KafkaRecord } from '../sources/record.ts';
 import { laneStartAppId, lanesOf, planLane } from './bronze-plan.ts';
@@ -14,7 +16,6 @@ import { checkGeneration } from './generation.ts';
 import type { Lake } from './lake.ts';
 import { recordGaps } from './offset-gaps.ts';
 import type { WriteObserver } from './observer.ts';
-import { untilSettled } from './stage.ts';
 import type { StageOutcome } from './stage.ts';
 import { BRONZE } from './tables.ts';
 
@@ -110,10 +111,8 @@ async function commitRows(plans: readonly LanePlan[], snapshot: Snapshot, option
   const nowMs = options.clock.nowMs();
   const rows = plans.reduce((sum, { records }) => sum + records.length, 0);
   const done = options.observe('bronze_write');
-  const adds = await options.lake.engine.session(async (session) => {
-    await session.load('batch', bronzeColumns(plans, options.pipeline, nowMs));
-    return table.write(session, 'batch');
-  });
+  const { adds, writtenAtMs } = await options.lake.engine.session(async (session) =>
+    writeFiles(session, table, snapshot, await session.values(bronzeColumns(plans, options.pipeline, nowMs))));
   const txns = plans.flatMap((plan) => {
     const count = countAppId('bronze', plan);
     return [
@@ -127,6 +126,7 @@ async function commitRows(plans: readonly LanePlan[], snapshot: Snapshot, option
     operationMetrics: { numOutputRows: String(rows), numAddedFiles: String(adds.length) },
     actions: [...txns, ...adds.map((add) => ({ add }))],
     reads: 'nothing',
+    writtenAtMs,
   });
   // A rival's rows of the same partitions: plan again, only the uncovered rows go to a new file. The old one is an orphan for VACUUM.
   if (outcome.kind === 'clash') return null;

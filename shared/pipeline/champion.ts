@@ -1,6 +1,10 @@
 import type { Clock } from '../clock.ts';
-import { literal } from '../columnar/sql-text.ts';
+import type { DuckRelations } from '../columnar/duck-relations.ts';
+import { compare } from '../columnar/predicate.ts';
+import { scanLive } from '../delta/operations/scan.ts';
+import { writeFiles } from '../delta/operations/write.ts';
 import type { Snapshot } from '../delta/snapshot.ts';
+import { untilSettled } from '../delta/until-settled.ts';
 import { ModelError } from '../errors.ts';
 import { doesFit } from '../model/fit.ts';
 import type { ModelManifest, StoredModel } from '../model/manifest.ts';
@@ -16,10 +20,10 @@ import type { Lake } from './lake.ts';
 import { MODEL_HISTORY, SILVER } from './tables.ts';
 import { readTrainingData } from './training-data.ts';
 import type { TrainingData } from './training-data.ts';
-import { untilSettled } from './stage.ts';
 
 export interface ChampionOptions {
-  readonly lake: Lake;
+  /** Training draws its rows by SQL. */
+  readonly lake: Lake<DuckRelations>;
   readonly pipeline: Pipeline;
   readonly clock: Clock;
   /** The model that comes with the program; null where it is for other features. */
@@ -117,8 +121,7 @@ export class Champions {
       const snapshot = await table.delta.refresh();
       const first = onlyFirst ? await this.#championVersion(snapshot) : null;
       if (first !== null) return first;
-      const adds = await lake.engine.session(async (session) => {
-        await session.load('history', [
+      const { adds, writtenAtMs } = await lake.engine.session(async (session) => writeFiles(session, table, snapshot, await session.values([
           { name: 'model_name', kind: 'text', values: [manifest.name] },
           { name: 'version', kind: 'long', values: [BigInt(manifest.version)] },
           { name: 'at', kind: 'timestamp', values: [BigInt(clock.nowMs()) * 1000n] },
@@ -127,10 +130,8 @@ export class Champions {
           { name: 'data_version', kind: 'long', values: [manifest.dataVersion] },
           { name: 'metrics', kind: 'text', values: [JSON.stringify({ rows: manifest.rows, trees: manifest.trees, maxSamples: manifest.maxSamples, contamination: manifest.contamination, offset: manifest.offset })] },
           { name: 'aliases', kind: 'text', values: ['champion'] },
-        ]);
-        return table.write(session, 'history');
-      });
-      const outcome = await table.delta.commit(snapshot, { operation: 'WRITE', actions: adds.map((add) => ({ add })), reads: 'table' });
+        ])));
+      const outcome = await table.delta.commit(snapshot, { operation: 'WRITE', actions: adds.map((add) => ({ add })), reads: 'table', writtenAtMs });
       return outcome.kind === 'committed' ? manifest.version : null;
     });
   }
@@ -145,9 +146,10 @@ export class Champions {
     const table = await lake.table(MODEL_HISTORY);
     const snapshot = at ?? await table.delta.refresh();
     if (snapshot.files.size === 0) return null;
-    const rows = await table.scan(snapshot, snapshot.files.values(), (sql) => lake.engine.session((session) =>
-      session.rows(`SELECT version, "at" FROM (${sql}) WHERE model_name = ${literal(pipeline.model.name)} AND contains(aliases, 'champion') ORDER BY "at" DESC, version DESC LIMIT 1`)));
-    return rows[0] ?? null;
+    const rows = await lake.engine.session(async (session) =>
+      session.rows(session.where(await scanLive(session, table, snapshot), compare('model_name', '=', pipeline.model.name))));
+    const inCharge = rows.filter(({ aliases }) => String(aliases).split(',').includes('champion'));
+    return inCharge.sort((a, b) => order(b['at'], a['at']) || order(b['version'], a['version']))[0] ?? null;
   }
 
   async #manifestOf(version: number): Promise<ModelManifest> {
@@ -164,4 +166,8 @@ export class Champions {
     if (String(manifest.features) === String(features)) return;
     throw new ModelError('model/features', `model ${manifest.name} version ${manifest.version} takes ${manifest.features.join(', ')}, the pipeline has ${features.join(', ')}: train a model for this pipeline`);
   }
+}
+
+function order(a: unknown, b: unknown): number {
+  return (a as bigint) < (b as bigint) ? -1 : (a as bigint) > (b as bigint) ? 1 : 0;
 }

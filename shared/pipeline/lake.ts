@@ -1,33 +1,29 @@
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
-import { DuckCheckpointCodec } from '../columnar/checkpoint-codec.ts';
-import type { Engine } from '../columnar/duckdb.ts';
+import type { RelationEngine } from '../columnar/relation.ts';
+import type { RowTable } from '../delta/operations/row-table.ts';
+import type { CheckpointCodec } from '../delta/parquet.ts';
 import { DeltaTable } from '../delta/table.ts';
-import type { LogSource } from '../delta/log-reader.ts';
 import type { TableDefinition } from '../delta/table.ts';
 import { ConfigError, assert } from '../errors.ts';
-import { LocalFiles } from '../storage/local-files.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
-import { TableIo } from './table-io.ts';
 
-export interface LakeOptions {
+export interface LakeOptions<E extends RelationEngine = RelationEngine> {
   readonly store: ObjectStore;
-  readonly engine: Engine;
+  /** Opened on `store`. */
+  readonly engine: E;
+  readonly codec: CheckpointCodec;
   readonly clock: Clock;
-  readonly tempDir: string;
-  readonly cacheBytesMax: number;
   readonly definitions: readonly TableDefinition[];
   /** False: nothing is ever created; a table that is not there is a ConfigError `lake/no-table`. */
   readonly create?: boolean;
 }
 
 /** A folder of tables: each opened, or created, on first use, then kept. */
-export class Lake {
-  readonly #options: LakeOptions;
-  readonly #tables = new Map<string, Promise<TableIo>>();
+export class Lake<E extends RelationEngine = RelationEngine> {
+  readonly #options: LakeOptions<E>;
+  readonly #tables = new Map<string, Promise<RowTable<E>>>();
 
-  constructor(options: LakeOptions) {
+  constructor(options: LakeOptions<E>) {
     this.#options = options;
   }
 
@@ -35,7 +31,7 @@ export class Lake {
     return this.#options.store;
   }
 
-  get engine(): Engine {
+  get engine(): E {
     return this.#options.engine;
   }
 
@@ -49,7 +45,7 @@ export class Lake {
     return this.#options.definitions.map(({ name }) => name);
   }
 
-  table(name: string): Promise<TableIo> {
+  table(name: string): Promise<RowTable<E>> {
     const open = this.#tables.get(name) ?? this.#open(name);
     this.#tables.set(name, open);
     // A failed opening is not kept: the next call tries again.
@@ -58,10 +54,10 @@ export class Lake {
   }
 
   /** The table if it is there, also one that no definition knows; else null. Never creates. */
-  async find(name: string): Promise<TableIo | null> {
+  async find(name: string): Promise<RowTable<E> | null> {
     const kept = this.#tables.get(name);
     if (kept) return kept;
-    const found = await openTable({ ...this.#options, store: this.store.sub(name), table: name });
+    const found = await openTable(this.#place(name));
     if (found) this.#tables.set(name, Promise.resolve(found));
     return found;
   }
@@ -71,37 +67,33 @@ export class Lake {
     await Promise.all(this.names.map((name) => this.table(name)));
   }
 
-  async #open(name: string): Promise<TableIo> {
-    const options: TableOptions = { ...this.#options, store: this.store.sub(name), table: name };
+  async #open(name: string): Promise<RowTable<E>> {
+    const place = this.#place(name);
     if (this.#options.create === false) {
-      const found = await openTable(options);
+      const found = await openTable(place);
       if (found) return found;
       throw new ConfigError('lake/no-table', `${this.store.url} has no table ${name} yet; "assay run" or "assay start" on this lake makes it`, { facts: { lake: this.store.url, table: name } });
     }
-    const delta = await DeltaTable.ensure(await logSource(options), this.definition(name), options.clock);
-    return tableIo(delta, options);
+    const { store, codec, engine, clock, folder } = place;
+    return { delta: await DeltaTable.ensure({ store, codec, table: name }, this.definition(name), clock), engine, clock, folder };
+  }
+
+  #place(name: string): TablePlace<E> {
+    const { store, engine, codec, clock } = this.#options;
+    return { store: store.sub(name), folder: `${name}/`, table: name, engine, codec, clock };
   }
 }
 
-export interface TableOptions extends Pick<LakeOptions, 'engine' | 'clock' | 'tempDir' | 'cacheBytesMax'> {
-  /** The table's folder. */
+export interface TablePlace<E extends RelationEngine> extends Pick<LakeOptions<E>, 'engine' | 'codec' | 'clock'> {
+  /** The table's folder, and where that lies below the root that the engine was opened on. */
   readonly store: ObjectStore;
-  /** For messages, and for its folder in the cache. */
+  readonly folder: string;
+  /** For messages. */
   readonly table: string;
 }
 
 /** Any Delta table, whoever made it; null where there is none. */
-export async function openTable(options: TableOptions): Promise<TableIo | null> {
-  const delta = await DeltaTable.open(await logSource(options), options.clock);
-  return delta === null ? null : tableIo(delta, options);
-}
-
-async function logSource({ store, table, engine, tempDir }: TableOptions): Promise<LogSource> {
-  await mkdir(tempDir, { recursive: true });
-  return { store, codec: new DuckCheckpointCodec({ engine, tempDir }), table };
-}
-
-function tableIo(delta: DeltaTable, { store, table, engine, clock, tempDir, cacheBytesMax }: TableOptions): TableIo {
-  const localFiles = new LocalFiles({ store, dir: join(tempDir, 'cache', table), bytesMax: cacheBytesMax, clock });
-  return new TableIo({ delta, store, localFiles, engine, tempDir, clock });
+export async function openTable<E extends RelationEngine>({ store, codec, table, engine, clock, folder }: TablePlace<E>): Promise<RowTable<E> | null> {
+  const delta = await DeltaTable.open({ store, codec, table }, clock);
+  return delta === null ? null : { delta, engine, clock, folder };
 }

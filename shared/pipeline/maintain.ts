@@ -1,12 +1,12 @@
 import type { Clock } from '../clock.ts';
 import type { AddFile } from '../delta/actions.ts';
-import { fileKey, removeOf } from '../delta/actions.ts';
+import { areLive, compactFiles } from '../delta/operations/optimize.ts';
+import type { RowTable } from '../delta/operations/row-table.ts';
 import type { Snapshot } from '../delta/snapshot.ts';
 import type { Lake } from './lake.ts';
 import type { WriteObserver } from './observer.ts';
 import { rowsOf } from './stage.ts';
 import type { StageOutcome } from './stage.ts';
-import type { TableIo } from './table-io.ts';
 
 export interface MaintainOptions {
   readonly lake: Lake;
@@ -44,7 +44,7 @@ export async function maintain(options: MaintainOptions): Promise<StageOutcome> 
 export function planBins(snapshot: Snapshot): AddFile[][] {
   const partitions = new Map<string, AddFile[]>();
   for (const add of snapshot.files.values()) {
-    if (add.size >= FILE_BYTES_SMALL || add.deletionVector) continue;
+    if (add.size >= FILE_BYTES_SMALL) continue;
     const key = JSON.stringify(snapshot.metaData.partitionColumns.map((column) => add.partitionValues[column] ?? null));
     const files = partitions.get(key);
     if (files) files.push(add);
@@ -68,25 +68,13 @@ function packBins(files: readonly AddFile[]): AddFile[][] {
   return bins.filter((candidate) => candidate.length >= FILES_MIN);
 }
 
-async function compact(table: TableIo, bin: readonly AddFile[], { clock, observe }: MaintainOptions): Promise<bigint | null> {
+async function compact(table: RowTable, bin: readonly AddFile[], { observe }: MaintainOptions): Promise<bigint | null> {
   const { snapshot } = table.delta;
-  // Planned on an older snapshot: rows that were replaced since must not come back.
-  if (!bin.every((add) => snapshot.files.has(fileKey(add)))) return null;
+  if (!areLive(snapshot, bin)) return null;
   const done = observe('optimize');
-  const nowMs = clock.nowMs();
-  const adds = await table.scan(snapshot, bin, (scan) => table.engine.session(async (session) => {
-    await session.run(`CREATE OR REPLACE TEMP VIEW bin AS SELECT * EXCLUDE (_file) FROM (${scan})`);
-    return table.write(session, 'bin', { dataChange: false });
-  }));
-  const outcome = await table.delta.commit(snapshot, {
-    operation: 'OPTIMIZE',
-    operationParameters: { predicate: '[]', zOrderBy: '[]' },
-    operationMetrics: { numAddedFiles: String(adds.length), numRemovedFiles: String(bin.length) },
-    actions: [...bin.map((add) => ({ remove: removeOf(add, { nowMs, dataChange: false }) })), ...adds.map((add) => ({ add }))],
-    reads: 'nothing',
-    dataChange: false,
-  });
+  const transaction = await compactFiles(table, snapshot, bin);
+  const outcome = await table.delta.commit(snapshot, transaction);
   if (outcome.kind === 'clash') return null;
-  done({ rows: Number(rowsOf(bin)), adds });
+  done({ rows: Number(rowsOf(bin)), adds: transaction.actions.flatMap(({ add }) => (add ? [add] : [])) });
   return outcome.snapshot.version;
 }

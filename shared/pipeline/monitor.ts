@@ -1,4 +1,6 @@
 import type { Clock } from '../clock.ts';
+import { compare } from '../columnar/predicate.ts';
+import { scanLive } from '../delta/operations/scan.ts';
 import type { Snapshot } from '../delta/snapshot.ts';
 import { parseStats } from '../delta/stats.ts';
 import { progressOf } from '../delta/snapshot.ts';
@@ -108,7 +110,5 @@ async function countLate(lake: Lake): Promise<bigint> {
   const table = await lake.table(SILVER);
   const { snapshot } = table.delta;
   if (snapshot.files.size === 0) return 0n;
-  const [row] = await table.scan(snapshot, snapshot.files.values(), (scan) =>
-    lake.engine.session((session) => session.rows(`SELECT count(*) FILTER (WHERE is_late) AS n FROM (${scan})`)));
-  return row['n'] as bigint;
+  return lake.engine.session(async (session) => BigInt(await session.count(session.where(await scanLive(session, table, snapshot), compare('is_late', '=', true)))));
 }

@@ -1,6 +1,8 @@
-import type { Session } from '../columnar/duckdb.ts';
-import { literal } from '../columnar/sql-text.ts';
+import { FILE } from '../columnar/relation.ts';
+import type { ReadColumn } from '../columnar/relation.ts';
+import { scanFiles } from '../delta/operations/scan.ts';
 import { progressOf } from '../delta/snapshot.ts';
+import { untilSettled } from '../delta/until-settled.ts';
 import { TableError } from '../errors.ts';
 import type { Lane } from './bronze-plan.ts';
 import { Tally } from './counts.ts';
@@ -11,7 +13,7 @@ import type { RefineOptions } from './refine-options.ts';
 import { mergeIntoSilver } from './silver.ts';
 import { nextSlice } from './slice.ts';
 import type { Slice } from './slice.ts';
-import { checkSourceUnchanged, isConsumed, stageAppId, untilSettled } from './stage.ts';
+import { checkSourceUnchanged, isConsumed, stageAppId } from './stage.ts';
 import type { StageOutcome } from './stage.ts';
 import { BRONZE, QUARANTINE, SILVER } from './tables.ts';
 
@@ -58,39 +60,28 @@ function refuseRemovals(slice: Slice): void {
 async function judgeSlice(slice: Slice, tally: Tally, options: RefineOptions): Promise<RefineBatch> {
   const batch = new RefineBatch(options.pipeline, options.judge);
   const bronze = await options.lake.table(BRONZE);
-  const files = slice.versions.flatMap(({ version, adds }) => adds.map((add) => ({ version, add })));
+  const files = slice.versions.flatMap(({ version, adds }) => adds.map((file) => ({ version, file })));
   if (files.length === 0) return batch;
-  await bronze.scan(bronze.delta.snapshot, files.map(({ add }) => add), (scan, localPath) => options.lake.engine.session(async (session) => {
-    const versions = files.map(({ version, add }) => `(${literal(localPath(add))}, ${version}::BIGINT)`).join(', ');
-    const lanes = await countLanes(session, scan, tally);
-    if (lanes.length === 0) return;
-    const laneValues = lanes.map((lane, i) => `(${literal(lane.topic)}, ${literal(lane.incarnation)}, ${lane.partition}, ${i})`).join(', ');
-    // Texts that few rows differ in come as numbers, and nulls as empty texts: both are much cheaper to take over.
-    const sql = `SELECT l.lane, "offset", epoch_us(kafka_timestamp), coalesce("value", ''), value_bytes, epoch_us(ingested_at), v.version
-      FROM (${scan}) b JOIN (VALUES ${versions}) v(file, version) ON b._file = v.file
-      JOIN (VALUES ${laneValues}) l(topic, incarnation, "partition", lane) ON b.topic = l.topic AND b.incarnation = l.incarnation AND b."partition" = l."partition"`;
-    for await (const { rows, columns } of session.chunks(sql)) {
-      const [laneOf, offset, kafka, value, bytes, ingested, version] = columns as unknown as BronzeColumns;
+  await options.lake.engine.session(async (session) => {
+    const scan = await scanFiles(session, bronze, bronze.delta.snapshot, files);
+    const { relation, tuples } = await session.coded(scan, ['topic', 'incarnation', 'partition'], LANE);
+    const lanes = tuples.map(({ values }) => values as unknown as Lane);
+    for (const [i, { rows }] of tuples.entries()) tally.add('bronze', lanes[i], rows);
+    for await (const { rows, columns } of session.chunks(relation, BRONZE_COLUMNS)) {
+      const [laneOf, fileOf, offset, kafka, value, bytes, ingested] = columns as unknown as BronzeColumns;
       for (let i = 0; i < rows; i++) {
         const { topic, incarnation, partition } = lanes[laneOf[i]];
-        const kafkaTimestampUs = kafka[i]!;
+        const kafkaTimestampUs = kafka[i];
         const kafkaTimestampMs = kafkaTimestampUs === null ? null : Number(kafkaTimestampUs / 1000n);
-        const row = { topic, incarnation, partition, offset: offset[i], kafkaTimestampUs, kafkaTimestampMs, ingestedUs: ingested[i]!, bronzeVersion: version[i] };
-        batch.add(row, { value: value[i] === '' ? null : value[i], valueBytes: bytes[i]! });
+        const row = { topic, incarnation, partition, offset: offset[i], kafkaTimestampUs, kafkaTimestampMs, ingestedUs: ingested[i], bronzeVersion: files[fileOf[i]].version };
+        batch.add(row, { value: value[i] === '' ? null : value[i], valueBytes: bytes[i] });
       }
     }
-  }));
+  });
   return batch;
 }
 
-type BronzeColumns = [number[], bigint[], (bigint | null)[], string[], (Uint8Array | null)[], (bigint | null)[], bigint[]];
-
-/** The partitions that the slice has rows of, each counted. */
-async function countLanes(session: Session, scan: string, tally: Tally): Promise<Lane[]> {
-  const rows = await session.rows(`SELECT topic, incarnation, "partition", count(*) AS n FROM (${scan}) GROUP BY ALL`);
-  return rows.map((row) => {
-    const lane = { topic: row['topic'] as string, incarnation: row['incarnation'] as string, partition: row['partition'] as number };
-    tally.add('bronze', lane, Number(row['n']));
-    return lane;
-  });
-}
+const LANE = 'row lane';
+/** A stored text is never empty: as "" its nulls are cheaper to take over. */
+const BRONZE_COLUMNS: readonly ReadColumn[] = [LANE, FILE, 'offset', 'kafka_timestamp', { name: 'value', as: 'text-or-empty' }, 'value_bytes', 'ingested_at'];
+type BronzeColumns = [number[], number[], bigint[], (bigint | null)[], string[], (Uint8Array | null)[], (bigint | null)[]];

@@ -1,33 +1,39 @@
 import type { Clock } from '../clock.ts';
-import { quote } from '../columnar/sql-text.ts';
 import type { LoadColumn } from '../columnar/load-column.ts';
-import type { Session } from '../columnar/duckdb.ts';
-import { removeOf } from '../delta/actions.ts';
+import { CHANGE, FILE } from '../columnar/relation.ts';
+import type { Relation, RelationSession } from '../columnar/relation.ts';
+import { TableError } from '../errors.ts';
 import type { AddFile } from '../delta/actions.ts';
+import { changeRows, positionsOf } from '../delta/operations/change-rows.ts';
+import { changesSince } from '../delta/operations/changes.ts';
+import type { NetChanges } from '../delta/operations/changes.ts';
+import { findByKey } from '../delta/operations/lookup.ts';
+import type { RowTable } from '../delta/operations/row-table.ts';
+import { transactionOf } from '../delta/operations/transaction.ts';
+import type { PlannedChange } from '../delta/operations/upsert.ts';
 import { progressOf } from '../delta/snapshot.ts';
 import type { Snapshot } from '../delta/snapshot.ts';
+import { untilSettled } from '../delta/until-settled.ts';
 import { reasonFor } from '../model/reason.ts';
-import type { Champion, Champions } from './champion.ts';
-import { loadChanges } from './changes.ts';
+import type { Champion } from './champion.ts';
 import type { Pipeline } from './definition.ts';
-import { copyNumbers } from './training-data.ts';
 import { checkGeneration } from './generation.ts';
 import type { Lake } from './lake.ts';
 import type { WriteObserver } from './observer.ts';
-import { pruneByKey } from './prune.ts';
 import { nextSlice } from './slice.ts';
 import type { Slice } from './slice.ts';
-import { checkSourceUnchanged, isConsumed, stageAppId, untilSettled } from './stage.ts';
+import { checkSourceUnchanged, isConsumed, stageAppId } from './stage.ts';
 import type { StageOutcome } from './stage.ts';
-import { GOLD, POSITION, SILVER, goldSourceColumns } from './tables.ts';
-import type { TableIo } from './table-io.ts';
+import { GOLD, POSITION, SILVER, SOURCE_COLUMNS, goldSourceColumns } from './tables.ts';
+import { copyNumbers } from './training-data.ts';
 
 export const SCORE = 'score';
 
 export interface ScoreOptions {
   readonly lake: Lake;
   readonly pipeline: Pipeline;
-  readonly champions: Champions;
+  /** Who is in charge of scoring (`Champions`). */
+  readonly champions: { current(): Promise<Champion> };
   readonly sliceRows: number;
   readonly checkpointInterval: bigint;
   readonly clock: Clock;
@@ -58,56 +64,77 @@ interface Work {
   readonly slice: Slice;
   readonly snapshot: Snapshot;
   readonly source: Snapshot;
-  readonly gold: TableIo;
-  readonly silver: TableIo;
+  readonly gold: RowTable;
+  readonly silver: RowTable;
 }
 
 async function scoreSlice(work: Work, options: ScoreOptions): Promise<StageOutcome | null> {
   const { slice, snapshot, gold, silver } = work;
-  // Without rows there is nothing to choose a model by.
-  const champion = slice.versions.some(({ adds }) => adds.length > 0) ? await options.champions.current() : null;
   const nowMs = options.clock.nowMs();
   const done = options.observe('gold_write');
-  const written = await options.lake.engine.session(async (session) => {
-    await loadChanges(session, { table: silver, snapshot: work.source, key: options.pipeline.key, columns: goldSourceColumns(options.pipeline), slice });
-    const rows = champion === null ? 0 : await loadScores(session, champion, options, nowMs);
-    return { rows, ...(await writeGold(session, work, options)) };
-  });
+  const hasChanges = slice.versions.some(({ adds, removes }) => adds.length + removes.length > 0);
+  const planned = hasChanges ? await planGold(work, options, nowMs) : UNCHANGED;
   const id = silver.delta.id;
-  const outcome = await gold.delta.commit(snapshot, {
+  const outcome = await gold.delta.commit(snapshot, transactionOf(gold, snapshot, planned, {
     operation: 'MERGE',
-    operationMetrics: { numSourceRows: String(written.rows), numTargetFilesAdded: String(written.adds.length), numTargetFilesRemoved: String(written.touched.length) },
+    operationMetrics: { numSourceRows: String(planned.rows) },
     removalIntent: 'replace',
     actions: [
       { txn: { appId: stageAppId(SCORE, id), version: slice.to, lastUpdated: nowMs } },
       { txn: { appId: stageAppId('score-from', id), version: slice.from, lastUpdated: nowMs } },
-      ...written.touched.map((add) => ({ remove: removeOf(add, { nowMs, dataChange: true }) })),
-      ...written.adds.map((add) => ({ add })),
     ],
-    reads: 'table',
-  });
+  }));
   if (outcome.kind === 'clash') return null;
-  done({ rows: written.rows, adds: written.adds });
-  return { kind: 'committed', rows: written.rows, version: outcome.snapshot.version, more: slice.more };
+  done({ rows: planned.rows, adds: planned.adds });
+  return { kind: 'committed', rows: planned.rows, version: outcome.snapshot.version, more: slice.more };
 }
 
-/** Makes the view `scored`: the changed rows, ordered by event time and key, with their scores. Returns how many. */
-async function loadScores(session: Session, champion: Champion, { pipeline }: ScoreOptions, nowMs: number): Promise<number> {
-  const position = quote(POSITION);
-  const order = [pipeline.eventTime, ...pipeline.key].map(quote).join(', ');
-  await session.run(`CREATE OR REPLACE TEMP TABLE ordered AS SELECT *, (row_number() OVER (ORDER BY ${order}) - 1)::INTEGER AS ${position} FROM changed`);
-  const [count] = await session.rows('SELECT count(*) AS n FROM ordered');
-  const rows = Number(count['n']);
+type PlannedGold = PlannedChange & { readonly rows: number };
+
+const UNCHANGED: PlannedGold = { actions: [], adds: [], removed: [], shrunk: [], rowsRemoved: 0, writtenAtMs: undefined, found: null, remove: new Map(), rows: 0 };
+
+/** The changed rows of Silver with their scores, instead of what Gold has of their keys; keys that are gone from Silver go. */
+async function planGold({ slice, snapshot, source, gold, silver }: Work, options: ScoreOptions, nowMs: number): Promise<PlannedGold> {
+  const { key } = options.pipeline;
+  const columns = goldSourceColumns(options.pipeline);
+  return options.lake.engine.session(async (session) => {
+    const changes = await changesSince(session, silver, source, { versions: slice.versions, key, columns: [...new Set([...columns, ...SOURCE_COLUMNS, 'rules_hash'])] });
+    const came = session.select(session.where(changes.rows, { op: '<>', column: CHANGE, value: 'removed' }), columns);
+    const keys = session.union(session.select(came, key), ...goneKeys(session, changes, { silver, slice, key }));
+    const rows = await session.count(came);
+    // Without rows there is nothing to choose a model by.
+    const add = rows === 0 ? null : await loadScores(session, came, { champion: await options.champions.current(), rows, nowMs }, options.pipeline);
+    const found = await findByKey(session, gold, snapshot, { keys, key });
+    const remove = found ? await positionsOf(session, found.rows, found.files) : new Map<AddFile, BigInt64Array>();
+    return { ...(await changeRows(session, gold, snapshot, { remove, add })), remove, found: { key }, rows };
+  });
+}
+
+/**
+ * Keys that Silver took away for good (semantics.md, section 6): what was replaced or erased goes from Gold too, what expired stays there. A
+ * removal that nobody explains may be a mistake that must not spread: TableError `pipeline/foreign-removal`.
+ */
+function goneKeys(session: RelationSession, { rows, removals }: NetChanges, { silver, slice, key }: { silver: RowTable; slice: Slice; key: readonly string[] }): Relation[] {
+  const foreign = removals.find(({ intent }) => intent === null);
+  if (foreign) {
+    throw new TableError('pipeline/foreign-removal', `${silver.delta.source.table} version ${foreign.version} removes ${foreign.rows} keys that do not come back in versions ${slice.from + 1n} to ${slice.to}; the stage stops before it: restore the table, or allow the removal`);
+  }
+  const files = removals.filter(({ intent }) => intent !== 'expire').flatMap((removal) => removal.files);
+  if (files.length === 0) return [];
+  const gone = session.where(rows, { op: 'and', of: [{ op: '=', column: CHANGE, value: 'removed' }, { op: 'in', column: FILE, values: files }] });
+  return [session.select(gone, key)];
+}
+
+/** The rows with their scores, in order of event time and key. */
+async function loadScores(session: RelationSession, came: Relation, { champion, rows, nowMs }: { champion: Champion; rows: number; nowMs: number }, pipeline: Pipeline): Promise<Relation> {
+  const ordered = await session.numbered(came, [...new Set([pipeline.eventTime, ...pipeline.key])], POSITION);
   const features = pipeline.features.map(() => new Float64Array(rows));
   let filled = 0;
-  const select = pipeline.features.map((name) => `${quote(name)}::DOUBLE`).join(', ');
-  for await (const chunk of session.chunks(`SELECT ${select} FROM ordered ORDER BY ${position}`)) {
+  for await (const chunk of session.chunks(ordered, pipeline.features.map((name) => ({ name, as: 'double' as const })))) {
     for (const [i, column] of features.entries()) copyNumbers(column, filled, chunk.columns[i] as ArrayLike<number | null>);
     filled += chunk.rows;
   }
-  await session.load('scores', await scoreColumns(champion, features, rows, nowMs));
-  await session.run(`CREATE OR REPLACE TEMP VIEW scored AS SELECT * EXCLUDE (${position}) FROM ordered JOIN scores USING (${position})`);
-  return rows;
+  return session.join(ordered, await session.values(await scoreColumns(champion, features, rows, nowMs)), [POSITION]);
 }
 
 async function scoreColumns({ manifest, scorer }: Champion, features: readonly Float64Array[], rows: number, nowMs: number): Promise<LoadColumn[]> {
@@ -121,22 +148,4 @@ async function scoreColumns({ manifest, scorer }: Champion, features: readonly F
     { name: 'model_version', kind: 'long', constant: BigInt(manifest.version) },
     { name: 'scored_at', kind: 'timestamp', constant: BigInt(nowMs) * 1000n },
   ];
-}
-
-/** Copy-on-write upsert by Silver's key. */
-async function writeGold(session: Session, { snapshot, gold, slice }: Work, { pipeline }: ScoreOptions): Promise<{ adds: AddFile[]; touched: AddFile[] }> {
-  if (slice.versions.every(({ adds }) => adds.length === 0)) return { adds: [], touched: [] };
-  const key = pipeline.key.map(quote).join(', ');
-  const possible = await pruneByKey(session, snapshot, pipeline.key, 'changed');
-  if (possible.length === 0) return { adds: await gold.write(session, 'scored'), touched: [] };
-  return gold.scan(snapshot, possible, async (scan, localPath) => {
-    const hit = new Set((await session.rows(`SELECT DISTINCT _file FROM (${scan}) SEMI JOIN changed USING (${key})`)).map((row) => row['_file']));
-    const touched = possible.filter((add) => hit.has(localPath(add)));
-    if (touched.length === 0) return { adds: await gold.write(session, 'scored'), touched };
-    return gold.scan(snapshot, touched, async (rewritten) => {
-      await session.run(`CREATE OR REPLACE TEMP TABLE kept AS SELECT * EXCLUDE (_file) FROM (${rewritten}) ANTI JOIN changed USING (${key})`);
-      await session.run('CREATE OR REPLACE TEMP VIEW merged AS SELECT * FROM kept UNION ALL BY NAME SELECT * FROM scored');
-      return { adds: await gold.write(session, 'merged'), touched };
-    });
-  });
 }

@@ -1,10 +1,13 @@
-import { quote } from '../columnar/sql-text.ts';
-import type { Session } from '../columnar/duckdb.ts';
-import { removeOf } from '../delta/actions.ts';
+import { FILE, ROW } from '../columnar/relation.ts';
+import type { Relation, RelationSession } from '../columnar/relation.ts';
 import type { AddFile } from '../delta/actions.ts';
+import { changeRows, sortedUnique } from '../delta/operations/change-rows.ts';
+import type { RowPositions } from '../delta/operations/change-rows.ts';
+import { findByKey } from '../delta/operations/lookup.ts';
+import type { FoundRows } from '../delta/operations/lookup.ts';
+import { transactionOf } from '../delta/operations/transaction.ts';
 import type { Snapshot } from '../delta/snapshot.ts';
 import { Tally } from './counts.ts';
-import { pruneByKey } from './prune.ts';
 import type { RefineOptions } from './refine-options.ts';
 import { silverColumns } from './refine-batch.ts';
 import type { Candidate, RefineBatch } from './refine-batch.ts';
@@ -12,8 +15,7 @@ import type { Slice } from './slice.ts';
 import { stageAppId } from './stage.ts';
 import { compareStanding, isSameRecord, lossOf } from './standing.ts';
 import type { Standing } from './standing.ts';
-import { POSITION, SILVER } from './tables.ts';
-import type { TableIo } from './table-io.ts';
+import { POSITION, SILVER, SOURCE_COLUMNS } from './tables.ts';
 
 export interface SilverMerge {
   readonly slice: Slice;
@@ -27,60 +29,79 @@ export interface SilverMerge {
 /** A stored row that a candidate met. */
 interface Stored extends Standing {
   readonly position: number;
-  readonly file: string;
+  readonly file: number;
+  readonly row: bigint;
 }
 
 /** The slice's best candidates against the table, one commit with rows, replaced rows, counts and txn. Null: overtaken, plan again. */
 export async function mergeIntoSilver(merge: SilverMerge, options: RefineOptions): Promise<bigint | null> {
+  const { pipeline: { key }, lateAfterMs } = options;
   const table = await options.lake.table(SILVER);
   const nowMs = options.clock.nowMs();
   const candidates = [...merge.batch.best.values()];
   const tally = new Tally();
   tally.merge(merge.tally);
   const done = options.observe('silver_write');
-  const written = await options.lake.engine.session(async (session) => {
-    await session.load('candidates', silverColumns(candidates, { pipeline: options.pipeline, lateAfterMs: options.lateAfterMs, processedUs: BigInt(nowMs) * 1000n }));
-    const possible = await pruneByKey(session, merge.snapshot, options.pipeline.key, 'candidates');
-    return table.scan(merge.snapshot, possible, async (scan, localPath) => {
-      const stored = possible.length === 0 ? [] : await findStored(session, scan, options);
-      const { winners, replaced } = contest(candidates, merge.batch, stored, tally);
-      const touched = possible.filter((add) => replaced.has(localPath(add)));
-      const adds = await writeWinners(session, { table, winners, touched, snapshot: merge.snapshot, key: options.pipeline.key });
-      return { adds, touched, rows: winners.length };
-    });
+  const planned = await options.lake.engine.session(async (session) => {
+    const rows = await session.values(silverColumns(candidates, { pipeline: options.pipeline, lateAfterMs, processedUs: BigInt(nowMs) * 1000n }));
+    const found = await findByKey(session, table, merge.snapshot, { keys: session.select(rows, [...key, POSITION]), key, columns: standingColumns(options) });
+    const stored = found ? await readStored(session, found, options) : [];
+    const { winners, replaced } = contest(candidates, merge.batch, stored, tally);
+    const remove = found ? positions(replaced, found.files) : new Map<AddFile, BigInt64Array>();
+    const add = await pick(session, rows, winners, candidates.length);
+    const change = await changeRows(session, table, merge.snapshot, { remove, add });
+    return { ...change, remove, found: { key }, winners: winners.length };
   });
-  const outcome = await table.delta.commit(merge.snapshot, {
+  const outcome = await table.delta.commit(merge.snapshot, transactionOf(table, merge.snapshot, planned, {
     operation: 'MERGE',
-    operationParameters: { predicate: JSON.stringify(options.pipeline.key.map((column) => `t.${column} = s.${column}`).join(' AND ')) },
-    operationMetrics: { ...metrics(tally, written), numDuplicateKeys: String(merge.batch.duplicateKeys) },
+    operationParameters: { predicate: JSON.stringify(key.map((column) => `t.${column} = s.${column}`).join(' AND ')) },
+    operationMetrics: { ...metrics(tally), numDuplicateKeys: String(merge.batch.duplicateKeys) },
     removalIntent: 'replace',
-    actions: [
-      { txn: { appId: stageAppId('refine', merge.sourceId), version: merge.slice.to, lastUpdated: nowMs } },
-      ...tally.txns(merge.snapshot, nowMs),
-      ...written.touched.map((add) => ({ remove: removeOf(add, { nowMs, dataChange: true }) })),
-      ...written.adds.map((add) => ({ add })),
-    ],
-    reads: 'table',
-  });
+    actions: [{ txn: { appId: stageAppId('refine', merge.sourceId), version: merge.slice.to, lastUpdated: nowMs } }, ...tally.txns(merge.snapshot, nowMs)],
+  }));
   if (outcome.kind === 'clash') return null;
-  done({ rows: written.rows, adds: written.adds });
+  done({ rows: planned.winners, adds: planned.adds });
   return outcome.snapshot.version;
 }
 
-async function findStored(session: Session, scan: string, { pipeline }: RefineOptions): Promise<Stored[]> {
-  const on = pipeline.key.map((column) => `s.${quote(column)} = c.${quote(column)}`).join(' AND ');
-  const rows = await session.rows(`SELECT c.${quote(POSITION)} AS position, s._file, epoch_us(s.${quote(pipeline.eventTime)}) AS event_time, epoch_us(s.kafka_timestamp) AS kafka,
-    s.topic, s.incarnation, s."partition", s."offset" FROM (${scan}) s JOIN candidates c ON ${on}`);
-  return rows.map((row) => ({
-    position: row['position'] as number, file: row['_file'] as string, timestampUs: row['event_time'] as bigint, kafkaTimestampUs: row['kafka'] as bigint | null,
-    topic: row['topic'] as string, incarnation: row['incarnation'] as string, partition: row['partition'] as number, offset: row['offset'] as bigint,
-  }));
+/** What decides between two rows of a key, beyond the key itself. */
+function standingColumns({ pipeline: { key, eventTime } }: RefineOptions): string[] {
+  return [eventTime, 'kafka_timestamp', ...SOURCE_COLUMNS].filter((column) => !key.includes(column));
 }
 
-/** Who stays: candidates that beat what is stored, and the files whose rows they replace. Counts every loser once. */
-function contest(candidates: readonly Candidate[], batch: RefineBatch, stored: readonly Stored[], tally: Tally): { winners: number[]; replaced: Set<string> } {
+async function readStored(session: RelationSession, { rows }: FoundRows, { pipeline: { eventTime } }: RefineOptions): Promise<Stored[]> {
+  const stored: Stored[] = [];
+  for await (const chunk of session.chunks(rows, [POSITION, FILE, ROW, eventTime, 'kafka_timestamp', ...SOURCE_COLUMNS])) {
+    const [position, file, row, time, kafka, topic, incarnation, partition, offset] = chunk.columns as StoredColumns;
+    for (let i = 0; i < chunk.rows; i++) {
+      stored.push({
+        position: position[i], file: file[i], row: row[i], timestampUs: time[i], kafkaTimestampUs: kafka[i],
+        topic: topic[i], incarnation: incarnation[i], partition: partition[i], offset: offset[i],
+      });
+    }
+  }
+  return stored;
+}
+
+type StoredColumns = [number[], number[], bigint[], bigint[], (bigint | null)[], string[], string[], number[], bigint[]];
+
+function positions(rows: readonly Stored[], files: readonly AddFile[]): RowPositions {
+  const byFile = Map.groupBy(rows, ({ file }) => file);
+  return new Map([...byFile].map(([file, stored]) => [files[file], sortedUnique(stored.map(({ row }) => row))]));
+}
+
+/** The candidates at these positions. Null: none. */
+async function pick(session: RelationSession, rows: Relation, winners: readonly number[], candidates: number): Promise<Relation | null> {
+  if (winners.length === 0) return null;
+  if (winners.length === candidates) return rows;
+  const winning = await session.values([{ name: POSITION, kind: 'integer', values: Int32Array.from(winners) }]);
+  return session.semiJoin(rows, winning, [POSITION]);
+}
+
+/** Who stays: candidates that beat what is stored, and the rows they replace. Counts every loser once. */
+function contest(candidates: readonly Candidate[], batch: RefineBatch, stored: readonly Stored[], tally: Tally): { winners: number[]; replaced: Stored[] } {
   const storedAt = new Map(stored.map((row) => [row.position, row]));
-  const replaced = new Set<string>();
+  const replaced: Stored[] = [];
   const winners: number[] = [];
   const finalOf = new Map<string, Standing>();
   for (const [position, candidate] of candidates.entries()) {
@@ -92,7 +113,7 @@ function contest(candidates: readonly Candidate[], batch: RefineBatch, stored: r
       winners.push(position);
       tally.add('silver', candidate);
       if (rival) {
-        replaced.add(rival.file);
+        replaced.push(rival);
         tally.add('silver', rival, -1);
         tally.add(lossOf(rival, candidate), rival);
       }
@@ -107,37 +128,12 @@ function contest(candidates: readonly Candidate[], batch: RefineBatch, stored: r
   return { winners, replaced };
 }
 
-interface Writing {
-  readonly table: TableIo;
-  readonly winners: readonly number[];
-  readonly touched: readonly AddFile[];
-  readonly snapshot: Snapshot;
-  readonly key: readonly string[];
-}
-
-/** Copy-on-write: the winners, and what else stood in the files they touch. */
-async function writeWinners(session: Session, { table, winners, touched, snapshot, key }: Writing): Promise<AddFile[]> {
-  if (winners.length === 0) return [];
-  await session.load('winning', [{ name: POSITION, kind: 'integer', values: winners }]);
-  const position = quote(POSITION);
-  await session.run(`CREATE OR REPLACE TEMP VIEW winner_rows AS SELECT * EXCLUDE (${position}) FROM candidates SEMI JOIN winning USING (${position})`);
-  if (touched.length === 0) return table.write(session, 'winner_rows');
-  return table.scan(snapshot, touched, async (scan) => {
-    const using = key.map(quote).join(', ');
-    await session.run(`CREATE OR REPLACE TEMP TABLE kept AS SELECT * EXCLUDE (_file) FROM (${scan}) ANTI JOIN winner_rows USING (${using})`);
-    await session.run('CREATE OR REPLACE TEMP VIEW merged AS SELECT * FROM kept UNION ALL BY NAME SELECT * FROM winner_rows');
-    return table.write(session, 'merged');
-  });
-}
-
-function metrics(tally: Tally, written: { adds: readonly AddFile[]; touched: readonly AddFile[] }): Record<string, string> {
+function metrics(tally: Tally): Record<string, string> {
   const lost = tally.total('duplicate') + tally.total('superseded');
   return {
     numSourceRows: String(tally.total('bronze')),
     numTargetRowsInserted: String(tally.total('silver')),
     numDuplicateOrSupersededRows: String(lost),
     numQuarantinedRows: String(tally.total('quarantine')),
-    numTargetFilesAdded: String(written.adds.length),
-    numTargetFilesRemoved: String(written.touched.length),
   };
 }

@@ -1,4 +1,5 @@
-import type { Action, AddFile, RemoveFile } from '../delta/actions.ts';
+import { changedVersion } from '../delta/operations/changes.ts';
+import type { ChangedVersion } from '../delta/operations/changes.ts';
 import type { DeltaTable } from '../delta/table.ts';
 import { rowsOfFile } from './stage.ts';
 
@@ -7,17 +8,9 @@ export interface Slice {
   /** Last version consumed before; the slice is (from, to]. */
   readonly from: bigint;
   readonly to: bigint;
-  readonly versions: readonly SliceVersion[];
+  readonly versions: readonly ChangedVersion[];
   /** Newer versions are waiting. */
   readonly more: boolean;
-}
-
-export interface SliceVersion {
-  readonly version: bigint;
-  /** Data-changing ones only: a rewrite that changes no row is no change. */
-  readonly adds: readonly AddFile[];
-  readonly removes: readonly RemoveFile[];
-  readonly intent: string | null;
 }
 
 /**
@@ -27,24 +20,24 @@ export interface SliceVersion {
 export async function nextSlice(source: DeltaTable, options: { from: bigint; upTo: bigint; rowsMax: number }): Promise<Slice | null> {
   const { from, upTo, rowsMax } = options;
   if (upTo <= from) return null;
-  const versions: SliceVersion[] = [];
+  const versions: ChangedVersion[] = [];
   let rows = 0n;
   for await (const { version, actions } of source.versions(from + 1n, upTo)) {
-    const taken = sliceVersion(version, actions);
-    const added = taken.adds.reduce((sum, add) => sum + rowsOfFile(add), 0n);
-    if (versions.length > 0 && rows + added > BigInt(rowsMax)) break;
+    const taken = changedVersion(version, actions);
+    const changed = rowsChanged(taken);
+    if (versions.length > 0 && rows + changed > BigInt(rowsMax)) break;
     versions.push(taken);
-    rows += added;
+    rows += changed;
   }
   const to = versions.at(-1)!.version;
   return { from, to, versions, more: to < upTo };
 }
 
-function sliceVersion(version: bigint, actions: readonly Action[]): SliceVersion {
-  return {
-    version,
-    adds: actions.flatMap(({ add }) => (add?.dataChange ? [add] : [])),
-    removes: actions.flatMap(({ remove }) => (remove?.dataChange ? [remove] : [])),
-    intent: actions.find(({ commitInfo }) => commitInfo)?.commitInfo?.intent ?? null,
-  };
+/** Rows of new files, and those that grown vectors took away. */
+function rowsChanged({ adds, removes }: ChangedVersion): bigint {
+  const before = new Map(removes.map(({ path, deletionVector }) => [path, deletionVector?.cardinality ?? 0]));
+  return adds.reduce((sum, add) => {
+    const deleted = before.get(add.path);
+    return sum + (deleted === undefined ? rowsOfFile(add) : BigInt(Math.abs((add.deletionVector?.cardinality ?? 0) - deleted)));
+  }, 0n);
 }

@@ -1,28 +1,14 @@
-import { ConflictError, TableError } from '../errors.ts';
+import { TableError } from '../errors.ts';
 import type { AddFile } from '../delta/actions.ts';
 import { progressOf } from '../delta/snapshot.ts';
 import type { Snapshot } from '../delta/snapshot.ts';
-import { parseStats } from '../delta/stats.ts';
+import { numRecords } from '../delta/stats.ts';
 
 /** What one run of a stage came to. `more`: there is work left; run again without waiting. */
 export type StageOutcome =
   | { readonly kind: 'committed'; readonly rows: number; readonly version: bigint; readonly more: boolean }
   | { readonly kind: 'nothing-to-do' }
   | { readonly kind: 'paused' };
-
-const PLANS_MAX = 8;
-
-/**
- * Plans and commits until a plan is not overtaken by another writer. `attempt` gives null when it clashed and must plan again.
- * Failures: ConflictError after 8 plans.
- */
-export async function untilSettled<T>(what: string, attempt: () => Promise<T | null>): Promise<T> {
-  for (let plan = 0; plan < PLANS_MAX; plan++) {
-    const result = await attempt();
-    if (result !== null) return result;
-  }
-  throw new ConflictError('pipeline/overtaken', `${what}: planned ${PLANS_MAX} times, each plan was overtaken by another writer; run again, and look for a second app on this lake if it repeats`);
-}
 
 /** `<stage>/<metaData.id of the source>`: where a stage keeps the source version it has consumed (semantics.md, section 6). */
 export function stageAppId(stage: string, sourceId: string): string {
@@ -49,8 +35,8 @@ export function rowsOf(adds: Iterable<AddFile>): bigint {
 
 /** Rows that a reader sees. numRecords is written by every engine we know; a file without it cannot be counted without being read. */
 export function rowsOfFile(add: AddFile): bigint {
-  const stats = parseStats(add.stats);
-  if (stats) return stats.numRecords - BigInt(add.deletionVector?.cardinality ?? 0);
+  const rows = numRecords(add);
+  if (rows !== null) return rows - BigInt(add.deletionVector?.cardinality ?? 0);
   throw new TableError('delta/no-statistics', `${add.path} has no numRecords in its statistics; rewrite the file (OPTIMIZE) with an engine that writes them`);
 }
 

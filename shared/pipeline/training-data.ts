@@ -1,7 +1,9 @@
+import type { DuckRelations } from '../columnar/duck-relations.ts';
 import { quote } from '../columnar/sql-text.ts';
+import type { RowTable } from '../delta/operations/row-table.ts';
+import { scanLive } from '../delta/operations/scan.ts';
 import { ModelError } from '../errors.ts';
 import type { Pipeline } from './definition.ts';
-import type { TableIo } from './table-io.ts';
 
 /** Silver's features, rows ordered by key: the order decides which rows a tree draws (semantics.md, section 5). */
 export interface TrainingData {
@@ -14,24 +16,25 @@ export interface TrainingData {
 const TRAINING_ROWS_MAX = 1_000_000;
 
 /** All rows, or, beyond a million, those whose key's hash falls into an even share. Absent values are NaN. */
-export async function readTrainingData(silver: TableIo, pipeline: Pipeline): Promise<TrainingData> {
+export async function readTrainingData(silver: RowTable<DuckRelations>, pipeline: Pipeline): Promise<TrainingData> {
   const snapshot = await silver.delta.refresh();
   const key = pipeline.key.map(quote).join(', ');
   const features = pipeline.features.map((name) => `${quote(name)}::DOUBLE`).join(', ');
-  return silver.scan(snapshot, snapshot.files.values(), (scan) => silver.engine.session(async (session) => {
-    const [count] = await session.rows(`SELECT count(*) AS n FROM (${scan})`);
-    const total = Number(count['n']);
+  return silver.engine.session(async (session) => {
+    const rowsOfSilver = await scanLive(session, silver, snapshot);
+    const total = await session.count(rowsOfSilver);
+    const scan = session.sqlOf(rowsOfSilver);
     if (total === 0) throw new ModelError('model/no-data', 'training: Silver has no rows yet; wait for the first refine');
     const share = Math.ceil(total / TRAINING_ROWS_MAX);
     const sample = share === 1 ? '' : `WHERE md5_number_lower(concat_ws('|', ${pipeline.key.map((name) => `${quote(name)}::VARCHAR`).join(', ')})) % ${share} = 0`;
     const columns = pipeline.features.map(() => new Float64Array(total));
     let rows = 0;
-    for await (const chunk of session.chunks(`SELECT ${features} FROM (${scan}) ${sample} ORDER BY ${key}`)) {
+    for await (const chunk of session.sql.chunks(`SELECT ${features} FROM (${scan}) ${sample} ORDER BY ${key}`)) {
       for (const [i, column] of columns.entries()) copyNumbers(column, rows, chunk.columns[i] as ArrayLike<number | null>);
       rows += chunk.rows;
     }
     return { columns: columns.map((column) => column.subarray(0, rows)), rows, version: snapshot.version };
-  }));
+  });
 }
 
 /** Copies a column of DOUBLE from `at` on; absent values become NaN. */

@@ -4,7 +4,7 @@ import { access, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import { systemClock } from '../clock.ts';
-import { TableError } from '../errors.ts';
+import { TableError, assert } from '../errors.ts';
 import type { ObjectStore } from './object-store.ts';
 
 export interface LocalFilesOptions {
@@ -62,6 +62,13 @@ export class LocalFiles {
     const paths = new Map(unique.map((key, i) => [key, (settled[i] as PromiseFulfilledResult<string>).value]));
     this.#evict();
     return { paths, release: () => this.#release(held.splice(0)) };
+  }
+
+  /** Uploads a local file under a fresh key; the file may be moved away by it. A taken key is a bug of who chose it. */
+  async put(key: string, path: string): Promise<{ readonly storedAtMs: number }> {
+    const outcome = await this.#options.store.putFile(key, path);
+    assert(outcome.kind === 'created', `the fresh name ${key} was taken in ${this.#options.store.url}`);
+    return outcome;
   }
 
   async #path(key: string, held: Entry[]): Promise<string> {

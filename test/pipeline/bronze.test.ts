@@ -79,7 +79,7 @@ describe('several workers', () => {
 
 describe('what a row holds', () => {
   const row = async (of: TestLake = lake) => {
-    const [found] = await of.rows('bronze_events', 'SELECT * EXCLUDE (_file) FROM rows ORDER BY "offset" DESC LIMIT 1');
+    const [found] = await of.rows('bronze_events', 'SELECT * FROM rows ORDER BY "offset" DESC LIMIT 1');
     return found;
   };
   const land = async (change: Partial<KafkaRecord>) => {

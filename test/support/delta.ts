@@ -9,8 +9,11 @@ import type { Row } from '../../shared/columnar/duckdb.ts';
 import type { LogSource } from '../../shared/delta/log-reader.ts';
 import type { CheckpointCodec } from '../../shared/delta/parquet.ts';
 import { DeltaTable } from '../../shared/delta/table.ts';
-import { TableIo } from '../../shared/pipeline/table-io.ts';
-import { LocalFiles } from '../../shared/storage/local-files.ts';
+import type { DuckRelations } from '../../shared/columnar/duck-relations.ts';
+import type { RowTable } from '../../shared/delta/operations/row-table.ts';
+import { scanLive } from '../../shared/delta/operations/scan.ts';
+import { withoutPlace } from '../../shared/delta/operations/change-rows.ts';
+import { duckOver } from '../../shared/open-lake.ts';
 import type { ObjectStore } from '../../shared/storage/object-store.ts';
 
 /** The engine and a folder of its own, for tests of Delta tables; `close` removes both. */
@@ -19,10 +22,10 @@ export interface DeltaBench {
   readonly folder: string;
   source(store: ObjectStore, table?: string): LogSource;
   /** The table in `store`, which must be there. */
-  open(store: ObjectStore): Promise<TableIo>;
-  io(store: ObjectStore, delta: DeltaTable): TableIo;
+  open(store: ObjectStore): Promise<RowTable<DuckRelations>>;
+  io(store: ObjectStore, delta: DeltaTable): RowTable<DuckRelations>;
   /** Rows of a query over `rows`, the newest version of the table. */
-  rows(table: TableIo, sql?: string): Promise<Row[]>;
+  rows(table: RowTable<DuckRelations>, sql?: string): Promise<Row[]>;
   close(): Promise<void>;
 }
 
@@ -31,8 +34,10 @@ export async function openDeltaBench(clock: Clock = systemClock): Promise<DeltaB
   const engine = new Engine({ memoryMb: 256, threads: 2, tempDir: join(folder, 'spill') });
   const codec = new DuckCheckpointCodec({ engine, tempDir: folder });
   const source = (store: ObjectStore, table = 'test'): LogSource => ({ store, codec, table });
-  const io = (store: ObjectStore, delta: DeltaTable) =>
-    new TableIo({ delta, store, localFiles: new LocalFiles({ store, dir: join(folder, 'cache'), bytesMax: 1e9 }), engine, tempDir: folder, clock });
+  const io = (store: ObjectStore, delta: DeltaTable) => {
+    const duck = duckOver(store, { engine, tempDir: folder, cacheBytesMax: 1e9, clock });
+    return { delta, engine: duck.engine, folder: '', clock };
+  };
   return {
     engine, folder, source, io,
     open: async (store) => {
@@ -40,10 +45,10 @@ export async function openDeltaBench(clock: Clock = systemClock): Promise<DeltaB
       if (delta === null) throw new Error('there is no table');
       return io(store, delta);
     },
-    rows: async (table, sql = 'SELECT * EXCLUDE (_file) FROM rows') => {
-      const { snapshot } = table.delta;
-      return table.scan(snapshot, snapshot.files.values(), (scan) => engine.session((session) => session.rows(`WITH rows AS (${scan}) ${sql}`)));
-    },
+    rows: async (table, sql = 'SELECT * FROM rows') => table.engine.session(async (session) => {
+      const scan = withoutPlace(session, await scanLive(session, table, table.delta.snapshot));
+      return session.sql.rows(`WITH rows AS (${session.sqlOf(scan)}) ${sql}`);
+    }),
     close: async () => {
       await engine.close();
       await rm(folder, { recursive: true, force: true });

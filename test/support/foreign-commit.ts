@@ -1,6 +1,9 @@
 import { removeOf } from '../../shared/delta/actions.ts';
 import type { Action, AddFile } from '../../shared/delta/actions.ts';
-import type { TableIo } from '../../shared/pipeline/table-io.ts';
+import { withoutPlace } from '../../shared/delta/operations/change-rows.ts';
+import type { RowTable } from '../../shared/delta/operations/row-table.ts';
+import { scanLive } from '../../shared/delta/operations/scan.ts';
+import { writeFiles } from '../../shared/delta/operations/write.ts';
 import type { TestLake } from './test-lake.ts';
 
 /**
@@ -12,15 +15,16 @@ export async function rewriteTable(lake: TestLake, name: string, select: string,
   const table = await lake.lake.table(name);
   const snapshot = await table.delta.refresh();
   const live = [...snapshot.files.values()];
-  const adds = await table.scan(snapshot, live, (scan) => lake.engine.session(async (session) => {
-    await session.run(`CREATE OR REPLACE TEMP TABLE rewritten AS WITH rows AS (SELECT * EXCLUDE (_file) FROM (${scan})) ${select}`);
-    return table.write(session, 'rewritten', { dataChange });
-  }));
+  const { adds } = await table.engine.session(async (session) => {
+    const rows = withoutPlace(session, await scanLive(session, table, snapshot));
+    const rewritten = await session.query(`WITH rows AS (${session.sqlOf(rows)}) ${select}`, rows.columns);
+    return writeFiles(session, table, snapshot, rewritten, { dataChange });
+  });
   await commitByHand(table, [...live.map((add) => ({ remove: removeOf(add, { nowMs: Date.now(), dataChange }) })), ...adds.map((add) => ({ add }))]);
 }
 
 /** One version with these actions, whoever else writes. */
-export async function commitByHand(table: TableIo, actions: readonly Action[]): Promise<void> {
+export async function commitByHand(table: RowTable, actions: readonly Action[]): Promise<void> {
   const outcome = await table.delta.commit(await table.delta.refresh(), { operation: 'UPDATE', actions, reads: 'nothing' });
   if (outcome.kind !== 'committed') throw new Error('a commit by hand clashed');
 }

@@ -6,7 +6,8 @@ import type { Action, AddFile, MetaData, Protocol } from '../../shared/delta/act
 import { commitKey } from '../../shared/delta/log-path.ts';
 import { struct } from '../../shared/delta/schema.ts';
 import type { StructField } from '../../shared/delta/schema.ts';
-import type { TableIo } from '../../shared/pipeline/table-io.ts';
+import type { DuckRelations } from '../../shared/columnar/duck-relations.ts';
+import type { RowTable } from '../../shared/delta/operations/row-table.ts';
 import { FileStore } from '../../shared/storage/file-store.ts';
 import type { DeltaBench } from './delta.ts';
 
@@ -45,7 +46,7 @@ export class ForeignTable {
     await this.store.putIfAbsent(commitKey(this.#versions++), Buffer.from(printActions(actions)));
   }
 
-  open(): Promise<TableIo> {
+  open(): Promise<RowTable<DuckRelations>> {
     return this.#bench.open(this.store);
   }
 }

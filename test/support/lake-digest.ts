@@ -1,11 +1,10 @@
 import { FileStore } from '../../shared/storage/file-store.ts';
-import { LocalFiles } from '../../shared/storage/local-files.ts';
 import { systemClock } from '../../shared/clock.ts';
-import { DuckCheckpointCodec } from '../../shared/columnar/checkpoint-codec.ts';
 import { Engine } from '../../shared/columnar/duckdb.ts';
 import { quote } from '../../shared/columnar/sql-text.ts';
-import { DeltaTable } from '../../shared/delta/table.ts';
-import { TableIo } from '../../shared/pipeline/table-io.ts';
+import { scanLive } from '../../shared/delta/operations/scan.ts';
+import { duckOver } from '../../shared/open-lake.ts';
+import { openTable } from '../../shared/pipeline/lake.ts';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -35,12 +34,14 @@ export async function digestLake(dir: string, tables: readonly string[], without
 
 async function digestTable(dir: string, name: string, { engine, tempDir, without }: { engine: Engine; tempDir: string; without: readonly string[] }): Promise<TableDigest> {
   const store = new FileStore({ dir: join(dir, name) });
-  const delta = await DeltaTable.open({ store, codec: new DuckCheckpointCodec({ engine, tempDir }), table: name }, systemClock);
-  if (!delta) throw new Error(`no table ${name} in ${dir}`);
-  const io = new TableIo({ delta, store, localFiles: new LocalFiles({ store, dir: join(tempDir, name), bytesMax: 1e9 }), engine, tempDir, clock: systemClock });
-  const columns = delta.snapshot.schema.fields.map((field) => field.name).filter((column) => !without.includes(column)).map(quote).join(', ');
-  return io.scan(delta.snapshot, delta.snapshot.files.values(), (scan) => engine.session(async (session) => {
-    const [row] = await session.rows(`SELECT count(*) AS rows, coalesce(sum(hash(ROW(${columns}))::HUGEINT)::VARCHAR, '0') AS digest FROM (${scan})`);
+  const duck = duckOver(store, { engine, tempDir: join(tempDir, name), cacheBytesMax: 1e9, clock: systemClock });
+  const table = await openTable({ store, folder: '', table: name, ...duck, clock: systemClock });
+  if (!table) throw new Error(`no table ${name} in ${dir}`);
+  const { snapshot } = table.delta;
+  const columns = snapshot.schema.fields.map((field) => field.name).filter((column) => !without.includes(column)).map(quote).join(', ');
+  return table.engine.session(async (session) => {
+    const scan = session.sqlOf(await scanLive(session, table, snapshot));
+    const [row] = await session.sql.rows(`SELECT count(*) AS rows, coalesce(sum(hash(ROW(${columns}))::HUGEINT)::VARCHAR, '0') AS digest FROM (${scan})`);
     return { rows: row['rows'] as bigint, digest: row['digest'] as string };
-  }));
+  });
 }

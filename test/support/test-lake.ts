@@ -3,11 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../../shared/clock.ts';
 import type { Clock } from '../../shared/clock.ts';
+import type { DuckRelations } from '../../shared/columnar/duck-relations.ts';
 import { Engine } from '../../shared/columnar/duckdb.ts';
 import { openModel } from '../../shared/model/manifest.ts';
 import { balance } from '../../shared/monitoring/balance.ts';
 import type { Balance } from '../../shared/monitoring/balance.ts';
 import { logTables } from '../../shared/monitoring/log-tables.ts';
+import { withoutPlace } from '../../shared/delta/operations/change-rows.ts';
+import { scanLive } from '../../shared/delta/operations/scan.ts';
+import { duckOver } from '../../shared/open-lake.ts';
 import { Champions } from '../../shared/pipeline/champion.ts';
 import type { Broker } from '../../shared/pipeline/bronze.ts';
 import { ingest } from '../../shared/pipeline/bronze.ts';
@@ -55,7 +59,7 @@ export class TestBroker implements Broker {
 
 /** The stages over a lake of their own, with the real engine; `close` removes everything. */
 export interface TestLake {
-  readonly lake: Lake;
+  readonly lake: Lake<DuckRelations>;
   readonly engine: Engine;
   readonly pipeline: Pipeline;
   readonly folder: string;
@@ -98,7 +102,8 @@ export async function openTestLake(options: TestLakeOptions = {}): Promise<TestL
   const store = options.store ?? new FileStore({ dir: join(folder, 'lake') });
   const definitions = [...pipelineTables(pipeline), ...logTables.map((table) => ({ ...table, description: '', configuration: {} }))];
   // Each worker has a folder of its own for what it downloads.
-  const lake = new Lake({ store, engine, clock, tempDir: await mkdtemp(join(folder, 'temp-')), cacheBytesMax: 1e9, definitions });
+  const duck = duckOver(store, { engine, tempDir: await mkdtemp(join(folder, 'temp-')), cacheBytesMax: 1e9, clock });
+  const lake = new Lake({ store, ...duck, clock, definitions });
   const champions = new Champions({ lake, pipeline, clock, shipped, say: () => undefined });
   const common = { lake, pipeline, clock, checkpointInterval, observe: unobserved };
   const judge = compileRules(pipeline, { futureAfterMs: FUTURE_AFTER_MS });
@@ -117,10 +122,10 @@ export async function openTestLake(options: TestLakeOptions = {}): Promise<TestL
       }
     },
     balance: async () => balance(await readBalanceFacts(lake)),
-    rows: async (name, sql = 'SELECT * EXCLUDE (_file) FROM rows') => {
+    rows: async (name, sql = 'SELECT * FROM rows') => {
       const table = await lake.table(name);
       const snapshot = await table.delta.refresh();
-      return table.scan(snapshot, snapshot.files.values(), (scan) => engine.session((session) => session.rows(`WITH rows AS (${scan}) ${sql}`)));
+      return table.engine.session(async (session) => session.sql.rows(`WITH rows AS (${session.sqlOf(withoutPlace(session, await scanLive(session, table, snapshot)))}) ${sql}`));
     },
     another: (more = {}) => openTestLake({ ...options, folder, store, broker, ...more }),
     close: async () => {
