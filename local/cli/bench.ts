@@ -1,12 +1,14 @@
 import { ConfigError } from '../../shared/errors.ts';
 import { benchIngest } from '../bench/ingest.ts';
 import { benchPipeline } from '../bench/pipeline.ts';
+import { benchUpsert } from '../bench/upsert.ts';
 import type { BenchResult } from '../bench/result.ts';
 import type { Command, Flags } from './command.ts';
 
 const benchmarks: Readonly<Record<string, (flags: Flags, emit: (result: BenchResult) => void) => Promise<void>>> = {
   pipeline: benchPipeline,
   ingest: benchIngest,
+  upsert: benchUpsert,
 };
 
 export const benchCommand: Command = {

@@ -1,5 +1,6 @@
 import { sqlType } from '../columnar/sql-type.ts';
 import type { MetaData } from '../delta/actions.ts';
+import { metaDataActions } from '../delta/operations/alter.ts';
 import type { Snapshot } from '../delta/snapshot.ts';
 import type { DeltaTable, TableDefinition } from '../delta/table.ts';
 import { ConfigError, ConflictError } from '../errors.ts';
@@ -33,7 +34,7 @@ export async function checkGeneration(table: DeltaTable, definition: TableDefini
   for (let attempt = 0; attempt < RAISE_ATTEMPTS_MAX; attempt++) {
     const { snapshot } = table;
     if (judgeGeneration(snapshot.metaData, definition) === 'current') return snapshot;
-    await table.commit(snapshot, { operation: 'SET TBLPROPERTIES', actions: [{ metaData: raisedMetaData(snapshot, definition) }], reads: 'table' });
+    await table.commit(snapshot, { operation: 'SET TBLPROPERTIES', actions: metaDataActions(snapshot, raisedMetaData(snapshot, definition), definition.name), reads: 'table' });
   }
   throw new ConflictError('pipeline/generation', `raising assay.generation of ${definition.name}: lost ${RAISE_ATTEMPTS_MAX} times to other commits; run again`);
 }

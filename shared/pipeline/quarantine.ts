@@ -34,7 +34,7 @@ export async function replaceQuarantine({ slice, rejected, snapshot }: Quarantin
   const outcome = await table.delta.commit(snapshot, transactionOf(table, snapshot, change, {
     operation: 'WRITE',
     operationParameters: { mode: '"Overwrite"', predicate: JSON.stringify(`bronze_version > ${slice.from} AND bronze_version <= ${slice.to}`) },
-    operationMetrics: { numOutputRows: String(rejected.length), numFiles: String(change.adds.length), numRemovedFiles: String(change.removed.length) },
+    operationMetrics: { numOutputRows: String(rejected.length), numFiles: String(change.adds.length), numRemovedFiles: String(change.emptied.length + change.rewritten.length) },
     removalIntent: 'replace',
   }));
   if (outcome.kind === 'clash') return false;

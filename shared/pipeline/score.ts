@@ -91,7 +91,7 @@ async function scoreSlice(work: Work, options: ScoreOptions): Promise<StageOutco
 
 type PlannedGold = PlannedChange & { readonly rows: number };
 
-const UNCHANGED: PlannedGold = { actions: [], adds: [], removed: [], shrunk: [], rowsRemoved: 0, writtenAtMs: undefined, found: null, remove: new Map(), rows: 0 };
+const UNCHANGED: PlannedGold = { actions: [], adds: [], emptied: [], rewritten: [], shrunk: [], rowsRemoved: 0, writtenAtMs: undefined, found: null, remove: new Map(), rows: 0 };
 
 /** The changed rows of Silver with their scores, instead of what Gold has of their keys; keys that are gone from Silver go. */
 async function planGold({ slice, snapshot, source, gold, silver }: Work, options: ScoreOptions, nowMs: number): Promise<PlannedGold> {

@@ -49,7 +49,8 @@ export function metaDataActions({ metaData, protocol }: Snapshot, next: MetaData
   const problems = problemsOf(metaData, next);
   if (problems.length > 0) throw new TableError('delta/alter', `changing ${table}: ${problems.join('; ')}; nothing was changed`);
   const upgraded = withFeaturesFor(protocol, next);
-  checkWritable(upgraded, next, table);
+  // What would stop even appends is refused; a property may forbid more, as delta.appendOnly does.
+  checkWritable(upgraded, next, table, 'append');
   return [
     ...(JSON.stringify(upgraded) === JSON.stringify(protocol) ? [] : [{ protocol: upgraded }]),
     ...(JSON.stringify(next) === JSON.stringify(metaData) ? [] : [{ metaData: next }]),

@@ -11,6 +11,7 @@ import { numRecords } from '../stats.ts';
 import type { RowTable } from './row-table.ts';
 import { VectorReader, scanFiles } from './scan.ts';
 import { earliest, writeFiles } from './write.ts';
+import type { NewFiles } from './write.ts';
 
 /** Rows of live files, by position: ascending, each once, none deleted already. */
 export type RowPositions = ReadonlyMap<AddFile, BigInt64Array>;
@@ -19,8 +20,10 @@ export type RowPositions = ReadonlyMap<AddFile, BigInt64Array>;
 export interface FileChange {
   readonly actions: readonly Action[];
   readonly adds: readonly AddFile[];
-  /** Files that are gone, or written anew. */
-  readonly removed: readonly AddFile[];
+  /** Files without a row left. */
+  readonly emptied: readonly AddFile[];
+  /** Files whose rows that stay are among `adds`. */
+  readonly rewritten: readonly AddFile[];
   /** Files that keep their place under a larger vector. */
   readonly shrunk: readonly AddFile[];
   /** Null where nobody counted. */
@@ -33,13 +36,28 @@ const INLINE_BYTES_MAX = 256;
 
 /**
  * Takes rows away and brings others, in new files and vectors that no commit names yet. By deletion vectors where the table has them
- * (`delta.enableDeletionVectors`), else by writing what is left of a touched file anew. A file that keeps no row just goes.
+ * (`delta.enableDeletionVectors`), else by writing what is left of a touched file anew, as also of one whose rows were never counted. A file
+ * that keeps no row just goes.
  */
 export async function changeRows(session: RelationSession, table: RowTable, snapshot: Snapshot, change: { readonly remove: RowPositions; readonly add: Relation | null }): Promise<FileChange> {
-  if (change.remove.size > 0) checkWritable(snapshot.protocol, snapshot.metaData, table.delta.source.table, change.add ? 'change' : 'remove');
-  const plan = await planRemovals(table, change.remove);
-  return writesVectors(snapshot) ? byVectors(session, table, snapshot, { ...plan, add: change.add }) : byFiles(session, table, snapshot, { ...plan, add: change.add });
+  const hasVectors = writesVectors(snapshot);
+  if (change.remove.size > 0) checkWritable(snapshot.protocol, snapshot.metaData, table.delta.source.table, change.add || !hasVectors ? 'change' : 'remove');
+  const { emptied, touched, rowsRemoved } = await planRemovals(table, change.remove);
+  const isShrunk = ({ file }: Removal) => hasVectors && numRecords(file) !== null;
+  const [shrinking, rewriting] = [touched.filter(isShrunk), touched.filter((removal) => !isShrunk(removal))];
+  const kept = rewriting.length === 0 ? null : await scanFiles(session, table, snapshot, rewriting.map(({ file, deleted }) => ({ file: { ...file, deletionVector: null }, except: deleted })));
+  const rows = kept && change.add ? session.union(withoutPlace(session, kept), change.add) : kept ?? change.add;
+  const written = rows ? await writeFiles(session, table, snapshot, rows) : NO_FILES;
+  const vectors = await writeVectors(table, shrinking.map(({ deleted }) => deleted));
+  const [rewritten, shrunk] = [rewriting.map(({ file }) => file), shrinking.map(({ file }) => file)];
+  const actions = [
+    ...fileActions(table, { removed: [...emptied, ...rewritten, ...shrunk], adds: written.adds }),
+    ...shrunk.map((file, i) => ({ add: { ...withVector(file, vectors.descriptors[i]), dataChange: true } })),
+  ];
+  return { actions, adds: written.adds, emptied, rewritten, shrunk, rowsRemoved, writtenAtMs: earliest([written.writtenAtMs, vectors.writtenAtMs]) };
 }
+
+const NO_FILES: NewFiles = { adds: [], writtenAtMs: undefined };
 
 interface Removal {
   readonly file: AddFile;
@@ -68,27 +86,6 @@ async function planRemovals(table: RowTable, remove: RowPositions): Promise<Remo
     touched: removals.filter((removal) => !isEmptied(removal)),
     rowsRemoved: [...remove.values()].reduce((sum, rows) => sum + rows.length, 0),
   };
-}
-
-interface Change extends Removals { readonly add: Relation | null }
-
-async function byFiles(session: RelationSession, table: RowTable, snapshot: Snapshot, { emptied, touched, rowsRemoved, add }: Change): Promise<FileChange> {
-  const kept = touched.length === 0 ? null : await scanFiles(session, table, snapshot, touched.map(({ file, deleted }) => ({ file: { ...file, deletionVector: null }, except: deleted })));
-  const rows = kept && add ? session.union(withoutPlace(session, kept), add) : kept ?? add;
-  const { adds, writtenAtMs } = rows ? await writeFiles(session, table, snapshot, rows) : { adds: [], writtenAtMs: undefined };
-  const removed = [...emptied, ...touched.map(({ file }) => file)];
-  return { actions: fileActions(table, { removed, adds }), adds, removed, shrunk: [], rowsRemoved, writtenAtMs };
-}
-
-async function byVectors(session: RelationSession, table: RowTable, snapshot: Snapshot, { emptied, touched, rowsRemoved, add }: Change): Promise<FileChange> {
-  const { adds, writtenAtMs } = add ? await writeFiles(session, table, snapshot, add) : { adds: [], writtenAtMs: undefined };
-  const vectors = await writeVectors(table, touched.map(({ deleted }) => deleted));
-  const shrunk = touched.map(({ file }) => file);
-  const actions = [
-    ...fileActions(table, { removed: [...emptied, ...shrunk], adds }),
-    ...shrunk.map((file, i) => ({ add: { ...withVector(file, vectors.descriptors[i]), dataChange: true } })),
-  ];
-  return { actions, adds, removed: emptied, shrunk, rowsRemoved, writtenAtMs: earliest([writtenAtMs, vectors.writtenAtMs]) };
 }
 
 export function fileActions({ clock }: RowTable, { removed, adds }: { removed: readonly AddFile[]; adds: readonly AddFile[] }): Action[] {

@@ -3,7 +3,6 @@ import { fileKey } from '../actions.ts';
 import type { Action, AddFile } from '../actions.ts';
 import type { Transaction } from '../commit.ts';
 import { union } from '../positions.ts';
-import { writesVectors } from '../protocol.ts';
 import { mayHold } from '../skipping.ts';
 import type { Snapshot } from '../snapshot.ts';
 import { changeRows, positionsOf } from './change-rows.ts';
@@ -30,7 +29,7 @@ export function transactionOf(table: RowTable, snapshot: Snapshot, change: Plann
     actions: [...(details.actions ?? []), ...change.actions],
     reads: found && 'where' in found ? (add) => mayHold(found.where, add, snapshot) : 'table',
     ...(change.writtenAtMs === undefined ? {} : { writtenAtMs: change.writtenAtMs }),
-    ...(writesVectors(snapshot) && found ? { remap: async (to) => follow(table, { from: snapshot, to, change, details }) } : {}),
+    ...(change.rewritten.length === 0 && found ? { remap: async (to) => follow(table, { from: snapshot, to, change, details }) } : {}),
   };
 }
 
@@ -57,7 +56,7 @@ async function follow(table: RowTable, { from, to, change, details }: Move): Pro
   return transactionOf(table, to, {
     ...followed,
     actions: [...change.adds.map((add) => ({ add })), ...followed.actions],
-    adds: change.adds,
+    adds: [...change.adds, ...followed.adds],
     writtenAtMs: earliest([change.writtenAtMs, followed.writtenAtMs]),
     found: change.found,
   }, details);
@@ -78,10 +77,10 @@ async function findMoved(
 }
 
 /** As Spark names them (DESCRIBE HISTORY); values are texts. */
-function fileMetrics({ adds, removed, shrunk, rowsRemoved }: PlannedChange): Record<string, string> {
+function fileMetrics({ adds, emptied, rewritten, shrunk, rowsRemoved }: PlannedChange): Record<string, string> {
   return {
     numTargetFilesAdded: String(adds.length),
-    numTargetFilesRemoved: String(removed.length),
+    numTargetFilesRemoved: String(emptied.length + rewritten.length),
     numTargetDeletionVectorsAdded: String(shrunk.length),
     ...(rowsRemoved === null ? {} : { numTargetRowsDeleted: String(rowsRemoved) }),
   };

@@ -55,7 +55,7 @@ export async function replaceWhere(session: RelationSession, table: RowTable, sn
 export async function overwrite(session: RelationSession, table: RowTable, snapshot: Snapshot, rows: Relation): Promise<PlannedChange> {
   const { adds, writtenAtMs } = await writeFiles(session, table, snapshot, rows);
   const removed = [...snapshot.files.values()];
-  return { actions: fileActions(table, { removed, adds }), adds, removed, shrunk: [], rowsRemoved: null, writtenAtMs, found: null, remove: NOTHING };
+  return { actions: fileActions(table, { removed, adds }), adds, emptied: removed, rewritten: [], shrunk: [], rowsRemoved: null, writtenAtMs, found: null, remove: NOTHING };
 }
 
 async function removeFound(
