@@ -24,7 +24,7 @@ export interface Weather {
 const CALM: Weather = { name: 'calm', rates: {} };
 const WEATHERS: readonly Weather[] = [
   CALM,
-  { name: 'throttled', rates: { throttle: 0.15, 'fail-before': 0.02 } },
+  { name: 'throttled', rates: { throttle: 0.06, 'fail-before': 0.02 } },
   { name: 'crashy', rates: { 'crash-before': 0.01, 'crash-after': 0.02 } },
   { name: 'lossy', rates: { 'lost-reply': 0.04, 'error-after-write': 0.05, 'own-write-exists': 0.1, 'fail-before': 0.03, throttle: 0.02 } },
   { name: 'slow', rates: { 'slow-put': 0.15, 'lost-reply': 0.02, 'crash-after': 0.005 } },

@@ -1,5 +1,6 @@
-import { fileKey, parseActions } from '../../shared/delta/actions.ts';
+import { fileKey } from '../../shared/delta/actions.ts';
 import type { Action, AddFile, RemoveFile } from '../../shared/delta/actions.ts';
+import { parseJson, toBigInt } from '../../shared/delta/json.ts';
 import { parseLogPath } from '../../shared/delta/log-path.ts';
 
 /** A live file, or one that was removed. */
@@ -58,7 +59,7 @@ export class Ledger {
       return;
     }
     table.version = version;
-    this.#apply(table, parseActions(Buffer.from(body).toString('utf8'), where), { where, nowMs });
+    this.#apply(table, linesOf(body), { where, nowMs });
   }
 
   /** A live file is gone for good. */
@@ -83,8 +84,8 @@ export class Ledger {
       if (metaData) table.metaDataIds.add(metaData.id);
       if (!txn) continue;
       const before = table.txns.get(txn.appId);
-      if (before !== undefined && PROGRESS.test(txn.appId) && txn.version <= before) this.#fail(`${where} sets ${txn.appId} to ${txn.version}, it was ${before}`);
-      table.txns.set(txn.appId, txn.version);
+      if (before !== undefined && PROGRESS.test(txn.appId) && toBigInt(txn.version) <= before) this.#fail(`${where} sets ${txn.appId} to ${txn.version}, it was ${before}`);
+      table.txns.set(txn.appId, toBigInt(txn.version));
     }
     if (table.metaDataIds.size > 1) this.#fail(`${where} gives the table another id`);
   }
@@ -108,6 +109,10 @@ export class Ledger {
     table.files.set(fileKey(add), { add, key, addedAt: table.version, removedAt: null, removedAtMs: 0, removesData: false });
     return rowsOf(add);
   }
+}
+
+function linesOf(body: Uint8Array): Action[] {
+  return Buffer.from(body).toString('utf8').split('\n').filter((line) => line !== '').map((line) => parseJson(line) as Action);
 }
 
 /** Rows that a reader sees. */

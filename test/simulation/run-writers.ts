@@ -50,6 +50,7 @@ export async function runWriters({ seed, keepTrace = false, mutant }: RunOptions
   const result = { weather: weather.name, faults: world.counts };
   try {
     const digest = await scheduler.run(isWritten, TURNS_MAX);
+    supervisor.end();
     await checkRows(world, { sources, blind });
     return { ...result, failure: null, turns: scheduler.turns, digest, trace: scheduler.trace };
   } catch (error) {
@@ -61,7 +62,6 @@ export async function runWriters({ seed, keepTrace = false, mutant }: RunOptions
 /** By a reader that nothing disturbs. */
 async function checkRows(world: World, { sources, blind }: { sources: number; blind: BlindItems }): Promise<void> {
   world.calmDown();
-  const acknowledged = [...blind.acknowledged];
   const actor = world.scheduler.actor('reader');
   const host = { actor, clock: world.scheduler.clock(actor, world.chance), store: new SimStore(world, actor) };
   let lines: string[] | null = null;
@@ -77,5 +77,5 @@ async function checkRows(world: World, { sources, blind }: { sources: number; bl
   if (String(others) !== String(expected)) throw new SimulationFailure(`the table holds ${others.join(' ')}, not ${expected.join(' ')}`);
   const ids = blinds.map((line) => (JSON.parse(line) as { blind: string }).blind);
   if (new Set(ids).size !== ids.length) throw new SimulationFailure('a blind row is there twice');
-  for (const id of acknowledged) if (!ids.includes(id)) throw new SimulationFailure(`the blind row ${id} was acknowledged and is not there`);
+  for (const id of blind.acknowledged) if (!ids.includes(id)) throw new SimulationFailure(`the blind row ${id} was acknowledged and is not there`);
 }

@@ -57,7 +57,7 @@ export class Scheduler {
   }
 
   async sleep(actor: Actor, ms: number): Promise<void> {
-    await this.#register(actor, 'wakes', ms, () => undefined);
+    await this.#register(actor, 'wakes', Math.ceil(ms), () => undefined);
   }
 
   /** The clock of an actor. `skewMs`: its host's clock goes wrong by so much. */

@@ -89,7 +89,8 @@ export class SimStore implements ObjectStore {
   }
 
   #page(from: string, after: string): ObjectInfo[] {
-    const found = [...this.#world.objects.keys()].filter((name) => name.startsWith(from) && (after === '' || compareKeys(name, after) > 0));
+    const found: string[] = [];
+    for (const name of this.#world.objects.keys()) if (name.startsWith(from) && (after === '' || compareKeys(name, after) > 0)) found.push(name);
     return found.sort(compareKeys).slice(0, this.#world.pageKeys).map((name) => this.#info(name, name)!);
   }
 

@@ -23,7 +23,7 @@ export class Supervisor {
   readonly #mutant: Mutant;
   readonly #mains = new Map<string, (host: Host) => Promise<void>>();
   readonly #actor: Actor;
-  #started = 0;
+  readonly #actors: Actor[] = [];
 
   constructor(world: World, mutant: Mutant = (store) => store) {
     this.#world = world;
@@ -38,15 +38,16 @@ export class Supervisor {
     this.#start(name);
   }
 
-  /** A process ends although no operation was at fault: it is scaled in, or deployed anew. */
-  stop(actor: Actor): void {
-    this.#world.scheduler.kill(actor);
-    this.#world.onDeath(actor);
+  /** All processes end, and none is started again. */
+  end(): void {
+    this.#mains.clear();
+    for (const actor of this.#actors) this.#world.scheduler.kill(actor);
   }
 
   #start(name: string): void {
     const { scheduler, chance } = this.#world;
-    const actor = scheduler.actor(`${name}.${++this.#started}`);
+    const actor = scheduler.actor(`${name}.${this.#actors.length + 1}`);
+    this.#actors.push(actor);
     actor.weight = chance.magnitude(1, 20);
     const clock = scheduler.clock(actor, chance.fork(), chance.between(-SKEW_MS_MAX, SKEW_MS_MAX));
     this.#mains.get(name)!({ actor, clock, store: this.#mutant(new SimStore(this.#world, actor)) }).catch((error: unknown) => {
@@ -58,12 +59,12 @@ export class Supervisor {
     const name = actor.name.slice(0, actor.name.lastIndexOf('.'));
     if (!this.#mains.has(name)) return;
     await this.#world.scheduler.sleep(this.#actor, this.#world.chance.magnitude(10, 120_000));
-    this.#start(name);
+    if (this.#mains.has(name)) this.#start(name);
   }
 }
 
 /** A frozen process may find that files of its old snapshot were vacuumed; a new snapshot must do. */
-const MISSING_FILES_MAX = 2;
+const MISSING_FILES_MAX = 8;
 const IDLE_FACTOR_MAX = 32;
 
 /**

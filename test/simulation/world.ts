@@ -51,7 +51,7 @@ export class World {
     this.chance = options.chance;
     this.#weather = options.weather;
     this.#network = this.scheduler.actor('network');
-    this.pageKeys = this.chance.pick([1_000, 1_000, 4]);
+    this.pageKeys = this.chance.pick([1_000, 1_000, 1_000, 15]);
     this.ledger = new Ledger({ fail: (message) => this.scheduler.fail(message), exists: (key) => this.objects.has(key) });
   }
 
