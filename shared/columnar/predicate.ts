@@ -69,7 +69,7 @@ export function printPredicate(predicate: Predicate): string {
 }
 
 /** What a comparison says of two values in this order (`compareScalars`). */
-function holds(op: Comparison, order: number): boolean {
+export function holds(op: Comparison, order: number): boolean {
   if (order === 0) return op === '=' || op === '<=' || op === '>=';
   return op === '<>' || (order < 0 ? op === '<' || op === '<=' : op === '>' || op === '>=');
 }

@@ -34,7 +34,7 @@ function physicalType(type: DataType): DataType {
   return { ...type, fields: type.fields.map((field) => ({ ...field, name: physicalName(field), type: physicalType(field.type) })) };
 }
 
-function physicalName(field: StructField): string {
+export function physicalName(field: StructField): string {
   const name = field.metadata[PHYSICAL_NAME];
   if (typeof name === 'string' && name !== '') return name;
   throw new TableError('delta/protocol', `the table maps columns, but column ${field.name} has no ${PHYSICAL_NAME}`);

@@ -37,7 +37,8 @@ export function parsePartitionValue(text: string | null | undefined, type: DataT
     case 'string': return text;
     case 'long': return INTEGER.test(text) ? BigInt(text) : undefined;
     case 'integer': case 'short': case 'byte': return INTEGER.test(text) ? Number(text) : undefined;
-    case 'double': case 'float': return text === 'NaN' ? Number.NaN : numberOf(text);
+    case 'double': return text === 'NaN' ? Number.NaN : numberOf(text);
+    case 'float': return text === 'NaN' ? Number.NaN : roundedToFloat(numberOf(text));
     case 'boolean': return text === 'true' ? true : text === 'false' ? false : undefined;
     case 'date': return parseDateDays(text);
     case 'timestamp': case 'timestamp_ntz': return parseTimestampUs(text)?.us;
@@ -65,4 +66,8 @@ const TIMESTAMP = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d
 function numberOf(value: string | number): number | undefined {
   const number = Number(value);
   return Number.isNaN(number) ? undefined : number;
+}
+
+function roundedToFloat(number: number | undefined): number | undefined {
+  return number === undefined ? undefined : Math.fround(number);
 }
