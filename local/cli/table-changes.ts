@@ -1,6 +1,7 @@
 import type { DuckSession } from '../../shared/columnar/duck-relations.ts';
 import { CHANGE, FILE } from '../../shared/columnar/relation.ts';
 import type { Relation } from '../../shared/columnar/relation.ts';
+import { quote } from '../../shared/columnar/sql-text.ts';
 import { changedVersion, changesSince, rowMoves } from '../../shared/delta/operations/changes.ts';
 import type { ChangedVersion } from '../../shared/delta/operations/changes.ts';
 import { scanFiles } from '../../shared/delta/operations/scan.ts';
@@ -30,7 +31,7 @@ async function printChanges(named: NamedTable, flags: Flags, out: Output): Promi
   const key = keyOf(named);
   await table.engine.session(async (session) => {
     const rows = key === null ? await rawChanges(session, table, versions) : await netChanges(session, table, { versions, key });
-    const changes = await session.materialise(rows);
+    const changes = await session.query(inWords(session.sqlOf(rows)), [{ name: WORD, type: 'string' }, ...table.delta.snapshot.schema.fields]);
     const limit = flags.text('limit') === undefined ? '' : ` LIMIT ${flags.integer('limit', 0)}`;
     await streamSelect(session.sql, `${session.sqlOf(changes)}${limit}`, (columns) => consoleSink(out, columns, flags.has('csv')));
     out.note(`${table.delta.source.table} versions ${from} to ${to}: ${await countsOf(session, changes)}; ${how(key)}`);
@@ -47,7 +48,14 @@ function rangeAsked({ table }: NamedTable, flags: Flags): { from: bigint; to: bi
   return { from, to };
 }
 
-/** With the change first, as people read it. */
+/** The column that is printed first, in the words that change feeds use. */
+const WORD = '_change';
+
+function inWords(sql: string): string {
+  const change = quote(CHANGE);
+  return `SELECT CASE ${change} WHEN 'added' THEN 'insert' WHEN 'replaced' THEN 'update' WHEN 'removed' THEN 'delete' ELSE ${change} END AS ${WORD}, * EXCLUDE (${change}) FROM (${sql})`;
+}
+
 async function netChanges(session: DuckSession, table: NamedTable['table'], { versions, key }: { versions: readonly ChangedVersion[]; key: readonly string[] }): Promise<Relation> {
   const { snapshot } = table.delta;
   const columns = snapshot.schema.fields.map(({ name }) => name);
@@ -62,7 +70,7 @@ async function rawChanges(session: DuckSession, table: NamedTable['table'], vers
     const tagged = session.join(await scanFiles(session, table, table.delta.snapshot, files), await tag(session, files.length, change), [FILE]);
     return session.select(tagged, [CHANGE, ...columns]);
   };
-  return session.union(await side(moves.added, 'added'), await side(moves.removed, 'removed'));
+  return session.union(await side(moves.added, 'add'), await side(moves.removed, 'remove'));
 }
 
 function tag(session: DuckSession, files: number, change: string): Promise<Relation> {
@@ -81,8 +89,8 @@ function keyOf({ table, reader }: NamedTable): readonly string[] | null {
 }
 
 async function countsOf(session: DuckSession, changes: Relation): Promise<string> {
-  const { tuples } = await session.coded(session.select(changes, [CHANGE]), [CHANGE], 'change');
-  const counts = tuples.map(({ values, rows }) => `${countText(rows)} ${String(values[CHANGE])}`).sort();
+  const { tuples } = await session.coded(session.select(changes, [WORD]), [WORD], 'change');
+  const counts = tuples.map(({ values, rows }) => `${countText(rows)} ${String(values[WORD])}`).sort();
   return counts.length === 0 ? 'no row changed' : counts.join(', ');
 }
 

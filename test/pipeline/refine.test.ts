@@ -1,4 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { withoutPlace } from '../../shared/delta/operations/change-rows.ts';
+import { scanLive } from '../../shared/delta/operations/scan.ts';
+import { writeFiles } from '../../shared/delta/operations/write.ts';
 import { progressOf } from '../../shared/delta/snapshot.ts';
 import { field } from '../../shared/delta/schema.ts';
 import { ConfigError, TableError, TransientError } from '../../shared/errors.ts';
@@ -217,10 +220,11 @@ describe('several workers', () => {
     await beforeCommit(lake, 'silver_events', async () => {
       const table = await other.lake.table('silver_events');
       const snapshot = await table.delta.refresh();
-      const adds = await table.scan(snapshot, snapshot.files.values(), (scan) => other.engine.session(async (session) => {
-        await session.run(`CREATE TEMP TABLE rival AS SELECT * EXCLUDE (_file) REPLACE ('b' AS event_id, timestamp + INTERVAL 1 SECOND AS timestamp) FROM (${scan})`);
-        return table.write(session, 'rival');
-      }));
+      const { adds } = await table.engine.session(async (session) => {
+        const rows = withoutPlace(session, await scanLive(session, table, snapshot));
+        const rival = `SELECT * REPLACE ('b' AS event_id, timestamp + INTERVAL 1 SECOND AS timestamp) FROM (${session.sqlOf(rows)})`;
+        return writeFiles(session, table, snapshot, await session.query(rival, rows.columns));
+      });
       await commitByHand(table, adds.map((add) => ({ add })));
     });
     await lake.refine();

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { scanLive } from '../../shared/delta/operations/scan.ts';
 import { parseStats } from '../../shared/delta/stats.ts';
 import { seededRandom } from '../../shared/model/random.ts';
 import { BRONZE, GOLD, QUARANTINE, SILVER } from '../../shared/pipeline/tables.ts';
@@ -36,7 +37,7 @@ test('append, upsert and replaceWhere through the stages keep the statistics of 
     const fields = snapshot.schema.fields.filter((field) => !snapshot.metaData.partitionColumns.includes(field.name));
     for (const add of snapshot.files.values()) {
       const stats = parseStats(add.stats)!;
-      const one = async (sql: string) => (await table.scan(snapshot, [add], (scan) => lake.engine.session((session) => session.rows(`WITH rows AS (${scan}) ${sql}`))))[0];
+      const one = async (sql: string) => (await table.engine.session(async (session) => session.sql.rows(`WITH rows AS (${session.sqlOf(await scanLive(session, table, snapshot, [add]))}) ${sql}`)))[0];
       expect(await one(countFalseBounds(fields, stats)), `${name} ${add.path}`).toEqual({ wrong: 0n });
       const nulls = Object.keys(stats.nullCount).map((column, i) => `count(*) FILTER ("${column}" IS NULL) AS n${i}`).join(', ');
       const { n, ...counted } = await one(`SELECT count(*) AS n, ${nulls} FROM rows`);

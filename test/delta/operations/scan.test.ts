@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { DeletionVector } from '../../shared/delta/actions.ts';
-import { array, field, struct } from '../../shared/delta/schema.ts';
-import type { DataType, StructField } from '../../shared/delta/schema.ts';
-import { openDeltaBench } from '../support/delta.ts';
-import type { DeltaBench } from '../support/delta.ts';
-import { ForeignTable } from '../support/foreign-table.ts';
-import { encodeRoaring64, encodeZ85, vectorFile, vectorPayload } from '../support/roaring.ts';
+import type { DeletionVector } from '../../../shared/delta/actions.ts';
+import { scanFiles } from '../../../shared/delta/operations/scan.ts';
+import { array, field, struct } from '../../../shared/delta/schema.ts';
+import type { DataType, StructField } from '../../../shared/delta/schema.ts';
+import { openDeltaBench } from '../../support/delta.ts';
+import type { DeltaBench } from '../../support/delta.ts';
+import { ForeignTable } from '../../support/foreign-table.ts';
+import { encodeRoaring64, encodeZ85, vectorFile, vectorPayload } from '../../support/roaring.ts';
 
 let bench: DeltaBench;
 beforeAll(async () => {
@@ -21,14 +22,14 @@ describe('files that are not as the schema', () => {
   test('columns that a file lacks are null, those it has beyond the schema are left out', async () => {
     const t = await create([long, field('b', 'string')]);
     await t.commit({ add: await t.file('old.parquet', 'SELECT 1::BIGINT AS a') }, { add: await t.file('new.parquet', `SELECT 2::BIGINT AS a, 'x' AS b, 'update' AS _change_type, 9 AS dropped`) });
-    expect(await bench.rows(await t.open(), 'SELECT * EXCLUDE (_file) FROM rows ORDER BY a')).toEqual([{ a: 1n, b: null }, { a: 2n, b: 'x' }]);
+    expect(await bench.rows(await t.open(), 'SELECT * FROM rows ORDER BY a')).toEqual([{ a: 1n, b: null }, { a: 2n, b: 'x' }]);
   });
 
   test('columns are in the order of the schema, whatever that of the file', async () => {
     const t = await create([long, field('b', 'string'), field('c', 'double')], { partitionColumns: ['b'] });
     await t.commit({ add: await t.file('f.parquet', 'SELECT 1.5::DOUBLE AS c, 1::BIGINT AS a', { partitionValues: { b: 'p' } }) });
     const [row] = await bench.rows(await t.open(), 'SELECT * FROM rows');
-    expect(Object.keys(row)).toEqual(['a', 'b', 'c', '_file']);
+    expect(Object.keys(row)).toEqual(['a', 'b', 'c']);
   });
 
   test('a column of no file at all', async () => {
@@ -126,7 +127,7 @@ describe('column mapping', () => {
       { add: await t.file('f.parquet', `SELECT 10::BIGINT AS "col-1", 20::BIGINT AS "col-2"`, { partitionValues: { 'col-4': '7' } }, ', FIELD_IDS {"col-1": 1, "col-2": 2}') },
       { add: await t.file('g.parquet', `SELECT 21::BIGINT AS "col-1", 11::BIGINT AS x, 'q' AS y`, { partitionValues: { 'col-4': '7' } }, ', FIELD_IDS {"col-1": 2, x: 1, y: 3}') },
     );
-    expect(await bench.rows(await t.open(), 'SELECT * EXCLUDE (_file) FROM rows ORDER BY a')).toEqual([{ a: 10n, b: 20n, c: null, p: 7 }, { a: 11n, b: 21n, c: 'q', p: 7 }]);
+    expect(await bench.rows(await t.open(), 'SELECT * FROM rows ORDER BY a')).toEqual([{ a: 10n, b: 20n, c: null, p: 7 }, { a: 11n, b: 21n, c: 'q', p: 7 }]);
   });
 });
 
@@ -168,20 +169,21 @@ describe('deletion vectors', () => {
       { add: await t.file('a.parquet', numbers(5), { partitionValues: { p: 'x' }, deletionVector: inline([1n, 4n]) }) },
       { add: await t.file('b.parquet', numbers(5), { partitionValues: { p: 'y' } }) },
     );
-    const io = await t.open();
-    expect(await bench.rows(io, `SELECT count(*) AS n FROM rows WHERE p = 'x' AND a > 0`)).toEqual([{ n: 2n }]);
-    expect(await bench.rows(io, 'SELECT p, count(*) AS n FROM rows GROUP BY p ORDER BY p')).toEqual([{ p: 'x', n: 3n }, { p: 'y', n: 5n }]);
+    const table = await t.open();
+    expect(await bench.rows(table, `SELECT count(*) AS n FROM rows WHERE p = 'x' AND a > 0`)).toEqual([{ n: 2n }]);
+    expect(await bench.rows(table, 'SELECT p, count(*) AS n FROM rows GROUP BY p ORDER BY p')).toEqual([{ p: 'x', n: 3n }, { p: 'y', n: 5n }]);
   });
 
   test('one path under two vectors in one scan: each with its own rows', async () => {
     const t = await create([long], { protocol });
     const add = await t.file('a.parquet', numbers(5));
     await t.commit({ add });
-    const io = await t.open();
-    const files = [add, { ...add, deletionVector: inline([0n]) }, { ...add, deletionVector: inline([0n, 1n, 2n]) }];
-    const rows = await io.scan(io.delta.snapshot, files, (sql, localPath) => {
-      expect(new Set(files.map(localPath)).size).toBe(1);
-      return bench.engine.session((session) => session.rows(`SELECT a, count(*) AS n FROM (${sql}) GROUP BY a ORDER BY a`));
+    const table = await t.open();
+    const files = [add, { ...add, deletionVector: inline([0n]) }, { ...add, deletionVector: inline([0n, 1n, 2n]) }].map((file) => ({ file }));
+    const rows = await table.engine.session(async (session) => {
+      const scan = await scanFiles(session, table, table.delta.snapshot, files);
+      expect(session.pathsOf()).toHaveLength(1);
+      return session.sql.rows(`SELECT a, count(*) AS n FROM (${session.sqlOf(scan)}) GROUP BY a ORDER BY a`);
     });
     expect(rows.map(({ n }) => n)).toEqual([1n, 2n, 2n, 3n, 3n]);
   });
