@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TableError } from '../errors.ts';
 import { fileList, literal, quote } from './sql-text.ts';
@@ -24,6 +24,17 @@ const READ_ONLY_ACTIONS: Readonly<Record<string, string>> = {
 };
 
 const BLOCK_CHARS = 1024 * 1024;
+/** Of a Parquet row group that we write, and at least of what is read at a time: what stands in memory, and a piece's worth of parsing. */
+const PIECE_ROWS = 20_480;
+
+/** Where checkpoints lie; `storage` fits it. */
+interface Files {
+  getFile(key: string, path: string): Promise<boolean>;
+  putFile(key: string, path: string): Promise<{ readonly kind: 'created' | 'exists' }>;
+}
+
+/** Rows of the file, `from` included, `to` not. */
+interface RowRange { readonly from: bigint; readonly to: bigint }
 
 export class DuckCheckpointCodec {
   readonly #engine: Engine;
@@ -34,42 +45,57 @@ export class DuckCheckpointCodec {
     this.#tempDir = options.tempDir;
   }
 
-  write(lines: Iterable<string>): Promise<Uint8Array> {
-    return this.#inFolder(async (folder) => {
+  async write(store: Files, key: string, lines: Iterable<string>): Promise<{ readonly kind: 'created' | 'exists'; readonly bytes: number }> {
+    const folder = await mkdtemp(join(this.#tempDir, 'checkpoint-'));
+    try {
       const [source, target] = [join(folder, 'actions.ndjson'), join(folder, 'checkpoint.parquet')];
       const longest = { bytes: 1024 * 1024 };
       await writeFile(source, blocks(lines, longest));
       const columns = Object.entries(ACTIONS).map(([name, type]) => `${name}: ${literal(type)}`).join(', ');
       const select = `SELECT * FROM read_json(${fileList([source])}, format = 'newline_delimited', maximum_object_size = ${longest.bytes}, columns = {${columns}})`;
-      await this.#engine.session((session) => session.run(`COPY (${select}) TO ${literal(target)} (FORMAT parquet, COMPRESSION zstd)`));
-      return readFile(target);
-    });
-  }
-
-  /** Failures: TableError `columnar/not-parquet` for bytes that are none. */
-  async read(bytes: Uint8Array): Promise<string[]> {
-    checkParquet(bytes);
-    return this.#inFolder(async (folder) => {
-      const file = join(folder, 'checkpoint.parquet');
-      await writeFile(file, bytes);
-      return this.#engine.session(async (session) => {
-        const present = await columnsOf(session, `SELECT * FROM read_parquet(${fileList([file])})`);
-        const lines: string[] = [];
-        for (const name of Object.keys({ ...ACTIONS, ...READ_ONLY_ACTIONS })) {
-          if (present.has(name)) lines.push(...(await readAction(session, file, name)));
-        }
-        return lines;
-      });
-    });
-  }
-
-  async #inFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
-    const folder = await mkdtemp(join(this.#tempDir, 'checkpoint-'));
-    try {
-      return await use(folder);
+      // Order means nothing here, and keeping it would hold much of the file in memory.
+      await this.#engine.session((session) => session.run(`COPY (${select}) TO ${literal(target)} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${PIECE_ROWS}, PRESERVE_ORDER false)`));
+      const { size } = await stat(target);
+      const { kind } = await store.putFile(key, target);
+      return { kind, bytes: size };
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
+  }
+
+  /** Failures: TableError `columnar/not-parquet` for bytes that are none, `columnar/no-checkpoint` where there is no such object. */
+  async *read(store: Files, key: string): AsyncGenerator<Uint8Array, undefined> {
+    const folder = await mkdtemp(join(this.#tempDir, 'checkpoint-'));
+    let next: Promise<Buffer> | null = null;
+    try {
+      const file = join(folder, 'checkpoint.parquet');
+      if (!(await store.getFile(key, file))) throw new TableError('columnar/no-checkpoint', `the checkpoint file ${key} is not there`, { facts: { key } });
+      await checkParquet(file, key);
+      const statements = await this.#engine.session((session) => exportStatements(session, file));
+      for (let i = 0; i <= statements.length; i++) {
+        const bytes: Buffer | null = await next;
+        // While one piece is parsed, DuckDB makes the next.
+        next = i < statements.length ? this.#piece(statements[i], join(folder, `${i}.ndjson`)) : null;
+        if (bytes !== null) yield bytes;
+      }
+    } finally {
+      // The reader may have had enough while the next one was being made.
+      await Promise.allSettled([next]);
+      await rm(folder, { recursive: true, force: true });
+    }
+    return undefined;
+  }
+
+  #piece(select: string, target: string): Promise<Buffer> {
+    const piece = this.#engine.session(async (session) => {
+      await session.run(`COPY (${select}) TO ${literal(target)} (FORMAT json)`);
+      const bytes = await readFile(target);
+      await rm(target);
+      return bytes;
+    });
+    // Heard when it is waited for.
+    piece.catch(() => undefined);
+    return piece;
   }
 }
 
@@ -78,7 +104,7 @@ function* blocks(lines: Iterable<string>, longest: { bytes: number }): Iterable<
   let block = '';
   for (const line of lines) {
     block += `${line}\n`;
-    longest.bytes = Math.max(longest.bytes, Buffer.byteLength(line) + 1);
+    if (line.length > longest.bytes / 4) longest.bytes = Math.max(longest.bytes, Buffer.byteLength(line) + 1);
     if (block.length < BLOCK_CHARS) continue;
     yield block;
     block = '';
@@ -86,24 +112,61 @@ function* blocks(lines: Iterable<string>, longest: { bytes: number }): Iterable<
   yield block;
 }
 
+const FOOTER_BYTES = 8;
+
 /** The frame of a Parquet file: magic at both ends, and a footer that fits between (parquet-format, "File format"). */
-function checkParquet(bytes: Uint8Array): void {
-  const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const [head, tail] = [body.subarray(0, 4).toString('latin1'), body.subarray(-4).toString('latin1')];
-  if (body.length >= 12 && head === 'PAR1' && tail === 'PAR1' && body.readUInt32LE(body.length - 8) <= body.length - 12) return;
-  throw new TableError('columnar/not-parquet', `a checkpoint of ${body.length} bytes is no whole Parquet file; delete it if an older one or all commits are there, else restore it`);
+async function checkParquet(path: string, key: string): Promise<void> {
+  const file = await open(path);
+  try {
+    const { size } = await file.stat();
+    const [head, tail] = [Buffer.alloc(4), Buffer.alloc(FOOTER_BYTES)];
+    await file.read(head, 0, 4, 0);
+    await file.read(tail, 0, FOOTER_BYTES, Math.max(0, size - FOOTER_BYTES));
+    if (size >= 12 && head.toString('latin1') === 'PAR1' && tail.toString('latin1', 4) === 'PAR1' && tail.readUInt32LE() <= size - 12) return;
+    throw new TableError('columnar/not-parquet', `the checkpoint file ${key} of ${size} bytes is no whole Parquet file; delete it if an older one or all commits are there, else restore it`, { facts: { key, size } });
+  } finally {
+    await file.close();
+  }
 }
 
-/** The fields this code knows, as far as the file has them; stats_parsed and other struct forms are left out. */
-async function readAction(session: Session, file: string, name: string): Promise<string[]> {
-  const from = `FROM read_parquet(${fileList([file])}) WHERE ${quote(name)} IS NOT NULL`;
-  const known = knownFields((ACTIONS[name] ?? READ_ONLY_ACTIONS[name]));
+/** A SELECT for each piece: every kind of action there is, the many files by ranges of rows. stats_parsed and other struct forms are left out. */
+async function exportStatements(session: Session, file: string): Promise<string[]> {
+  const from = `FROM read_parquet(${fileList([file])})`;
+  const kinds = Object.entries({ ...ACTIONS, ...READ_ONLY_ACTIONS });
+  const present = await columnsOf(session, `SELECT * ${from}`);
+  const ranges = await rowRanges(session, file);
+  const statements: string[] = [];
+  for (const [name, type] of kinds) {
+    const fields = present.has(name) ? await usedFields(session, from, { name, known: knownFields(type) }) : [];
+    if (fields.length === 0) continue;
+    const select = `SELECT struct_pack(${fields.map((field) => `${quote(field)} := ${quote(name)}.${quote(field)}`).join(', ')}) AS ${quote(name)} ${from} WHERE ${quote(name)} IS NOT NULL`;
+    if (name !== 'add' && name !== 'remove') statements.push(select);
+    else statements.push(...ranges.map((range) => `${select} AND file_row_number >= ${range.from} AND file_row_number < ${range.to}`));
+  }
+  return statements;
+}
+
+/** The fields with a value anywhere: what is null in every row need not be printed and parsed. */
+async function usedFields(session: Session, from: string, { name, known }: { name: string; known: readonly string[] }): Promise<string[]> {
   const there = await columnsOf(session, `SELECT unnest(${quote(name)}) ${from}`);
-  const fields = known.filter((field) => there.has(field)).map((field) => `${quote(field)} := ${quote(name)}.${quote(field)}`);
-  const lines: string[] = [];
-  const sql = `SELECT '{"${name}":' || to_json(struct_pack(${fields.join(', ')})) || '}' ${from}`;
-  for await (const chunk of session.chunks(sql)) lines.push(...(chunk.columns[0] as string[]));
-  return lines;
+  const fields = known.filter((field) => there.has(field));
+  if (fields.length === 0) return [];
+  const [counts] = await session.rows(`SELECT ${fields.map((field) => `count(${quote(name)}.${quote(field)}) AS ${quote(field)}`).join(', ')} ${from}`);
+  return fields.filter((field) => counts[field] !== 0n);
+}
+
+/** Whole row groups, so that none is read twice. */
+async function rowRanges(session: Session, file: string): Promise<RowRange[]> {
+  const groups = await session.rows(`SELECT any_value(row_group_num_rows)::BIGINT AS rows FROM parquet_metadata(${literal(file)}) GROUP BY row_group_id ORDER BY row_group_id`);
+  const ranges: RowRange[] = [];
+  let [from, to] = [0n, 0n];
+  for (const [i, { rows }] of groups.entries()) {
+    to += rows as bigint;
+    if (to - from < PIECE_ROWS && i < groups.length - 1) continue;
+    ranges.push({ from, to });
+    from = to;
+  }
+  return ranges;
 }
 
 function knownFields(type: string): string[] {

@@ -90,27 +90,35 @@ export interface Action {
   readonly sidecar?: Sidecar;
 }
 
-/** Lines of NDJSON; blank lines are allowed. A line that is no object is damage: TableError `delta/commit-damaged`. */
-export function parseActions(text: string, where: string): Action[] {
-  const actions: Action[] = [];
+const NEWLINE = 10;
+
+/**
+ * The actions in the bytes of a commit: NDJSON, blank lines allowed. One line at a time, so that the text and all actions never exist at
+ * once. A line that is no object is damage: TableError `delta/commit-damaged`.
+ */
+export function* parseActions(body: Uint8Array, where: string): Generator<Action, undefined> {
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
   let lineNumber = 0;
-  for (const line of text.split('\n')) {
+  for (let at = 0; at < bytes.length;) {
+    const newline = bytes.indexOf(NEWLINE, at);
+    const end = newline < 0 ? bytes.length : newline;
+    const line = bytes.toString('utf8', at, end);
     lineNumber++;
-    if (line.trim() === '') continue;
-    actions.push(parseAction(line, `${where}, line ${lineNumber}`));
+    at = end + 1;
+    if (line.trim() !== '') yield parseAction(line, where, lineNumber);
   }
-  return actions;
+  return undefined;
 }
 
-export function parseAction(line: string, where: string): Action {
+function parseAction(line: string, where: string, lineNumber: number): Action {
   let parsed: unknown;
   try {
     parsed = parseJson(line);
   } catch (cause) {
-    throw new TableError('delta/commit-damaged', `${where} is not JSON; restore this log entry from a copy of the table`, { cause });
+    throw new TableError('delta/commit-damaged', `${where}, line ${lineNumber} is not JSON; restore this log entry from a copy of the table`, { cause });
   }
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
-    throw new TableError('delta/commit-damaged', `${where} is not an object; restore this log entry from a copy of the table`);
+    throw new TableError('delta/commit-damaged', `${where}, line ${lineNumber} is not an object; restore this log entry from a copy of the table`);
   }
   const action = parsed as Action;
   if (!action.txn) return action;

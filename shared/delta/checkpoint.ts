@@ -1,13 +1,12 @@
-import type { Clock } from '../clock.ts';
-import type { Action, RemoveFile } from './actions.ts';
+import type { Action, RemoveFile, Txn } from './actions.ts';
+import { deletedFileRetentionMs, transactionRetentionMs } from './interval.ts';
 import { printJson } from './json.ts';
+import { LayeredMap } from './layered-map.ts';
 import { LAST_CHECKPOINT, checkpointKey } from './log-path.ts';
 import { readHint } from './log-reader.ts';
 import type { LogSource } from './log-reader.ts';
 import { checkWritable } from './protocol.ts';
 import type { Snapshot } from './snapshot.ts';
-
-const DELETED_FILE_RETENTION_MS = 7 * 86_400_000;
 
 /** Whether a checkpoint is due: `interval` versions since the newest one. */
 export function checkpointDue(snapshot: Snapshot, interval: bigint): boolean {
@@ -16,32 +15,53 @@ export function checkpointDue(snapshot: Snapshot, interval: bigint): boolean {
 
 /**
  * Writes the classic checkpoint of the snapshot's version and then the hint (PROTOCOL.md, "Checkpoints", "Last Checkpoint File").
- * Two writers of one version write the same state, so a file that exists already is done. The hint only goes forward.
+ * Two writers of one version write the same state, so a file that exists already is done. The hint only goes forward. Gives the snapshot
+ * without what had expired.
  */
-export async function writeCheckpoint(source: LogSource, snapshot: Snapshot, clock: Clock): Promise<Snapshot> {
+export async function writeCheckpoint(source: LogSource, snapshot: Snapshot): Promise<Snapshot> {
   checkWritable(snapshot.protocol, snapshot.metaData, source.table);
-  const nowMs = clock.nowMs();
-  const lines = [...checkpointActions(snapshot, nowMs)].map(printJson);
-  const body = await source.codec.write(lines);
-  // Not known to be there: the next commit is due to try again.
-  if (await source.store.putIfAbsent(checkpointKey(snapshot.version), body) === 'unknown') return snapshot;
-  const written = { ...snapshot, checkpointVersion: snapshot.version, tombstones: unexpired(snapshot, nowMs) };
-  if ((await readHint(source.store) ?? -1n) >= snapshot.version) return written;
-  const hint = { version: snapshot.version, size: lines.length, sizeInBytes: body.byteLength, numOfAddFiles: snapshot.files.size };
-  await source.store.put(LAST_CHECKPOINT, Buffer.from(printJson(hint)));
-  return written;
+  const live = withoutExpired(snapshot, source.store.nowMs());
+  let size = 0;
+  function* lines(): Iterable<string> {
+    for (const action of checkpointActions(live)) {
+      size++;
+      yield printJson(action);
+    }
+  }
+  const written = await source.codec.write(source.store, checkpointKey(snapshot.version), lines());
+  const done = { ...live, checkpointVersion: snapshot.version };
+  if ((await readHint(source.store) ?? -1n) >= snapshot.version) return done;
+  // Of another writer's file of the same state the bytes may differ.
+  const bytes = written.kind === 'created' ? { sizeInBytes: written.bytes } : {};
+  await source.store.put(LAST_CHECKPOINT, Buffer.from(printJson({ version: snapshot.version, size, ...bytes, numOfAddFiles: snapshot.files.size })));
+  return done;
 }
 
-/** Full reconciliation with unexpired tombstones; no commitInfo; file actions with dataChange=false. */
-export function* checkpointActions(snapshot: Snapshot, nowMs: number): Iterable<Action> {
+/** Full reconciliation; no commitInfo; file actions with dataChange=false. */
+export function* checkpointActions(snapshot: Snapshot): Iterable<Action> {
   yield { protocol: snapshot.protocol };
   yield { metaData: snapshot.metaData };
   for (const txn of snapshot.txns.values()) yield { txn };
   for (const domainMetadata of snapshot.domains.values()) if (!domainMetadata.removed) yield { domainMetadata };
   for (const add of snapshot.files.values()) yield { add: { ...add, dataChange: false } };
-  for (const remove of unexpired(snapshot, nowMs).values()) yield { remove: { ...remove, dataChange: false } };
+  for (const remove of snapshot.tombstones.values()) yield { remove: { ...remove, dataChange: false } };
 }
 
-function unexpired({ tombstones }: Snapshot, nowMs: number): Map<string, RemoveFile> {
-  return new Map([...tombstones].filter(([, remove]) => (remove.deletionTimestamp ?? 0) + DELETED_FILE_RETENTION_MS > nowMs));
+/**
+ * Tombstones live as long as `delta.deletedFileRetentionDuration` says; one without a time has expired. Txns live for ever, or as long as
+ * `delta.setTransactionRetentionDuration` says; one without a time stays, since progress that is lost would be made twice.
+ */
+export function withoutExpired(snapshot: Snapshot, nowMs: number): Snapshot {
+  const removedAfterMs = nowMs - deletedFileRetentionMs(snapshot.metaData);
+  const retentionMs = transactionRetentionMs(snapshot.metaData);
+  return {
+    ...snapshot,
+    tombstones: only(snapshot.tombstones, ({ deletionTimestamp }: RemoveFile) => (deletionTimestamp ?? 0) > removedAfterMs),
+    txns: retentionMs === null ? snapshot.txns : only(snapshot.txns, ({ lastUpdated }: Txn) => (lastUpdated ?? Infinity) > nowMs - retentionMs),
+  };
+}
+
+function only<V extends object>(map: ReadonlyMap<string, V>, test: (value: V) => boolean): ReadonlyMap<string, V> {
+  const kept = new Map([...map].filter(([, value]) => test(value)));
+  return kept.size === map.size ? map : LayeredMap.from(kept);
 }

@@ -30,6 +30,14 @@ export function logRetentionMs(metaData: Pick<MetaData, 'configuration'>): numbe
   return propertyMs(metaData, 'delta.logRetentionDuration', 'interval 30 days');
 }
 
+export const TRANSACTION_RETENTION = 'delta.setTransactionRetentionDuration';
+
+/** How long a txn lives after its `lastUpdated`; null, the default: for ever. */
+export function transactionRetentionMs({ configuration }: Pick<MetaData, 'configuration'>): number | null {
+  const text = configuration[TRANSACTION_RETENTION];
+  return text === undefined ? null : parseIntervalMs(text, TRANSACTION_RETENTION);
+}
+
 function propertyMs({ configuration }: Pick<MetaData, 'configuration'>, property: string, byDefault: string): number {
   return parseIntervalMs(configuration[property] ?? byDefault, property);
 }

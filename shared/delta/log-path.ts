@@ -27,6 +27,11 @@ export function blockPrefix(version: bigint): string {
   return LOG_FOLDER + digits(version).slice(0, VERSION_DIGITS - 3);
 }
 
+/** The last version of that thousand. */
+export function lastOfBlock(version: bigint): bigint {
+  return (version / 1000n) * 1000n + 999n;
+}
+
 export function parseLogPath(key: string): LogPath | null {
   if (!key.startsWith(LOG_FOLDER)) return null;
   const name = key.slice(LOG_FOLDER.length);

@@ -1,6 +1,7 @@
 import { TableError } from '../errors.ts';
 import { fileKey } from './actions.ts';
 import type { Action, AddFile, DomainMetadata, MetaData, Protocol, RemoveFile, Txn } from './actions.ts';
+import { LayeredMap, MapDraft } from './layered-map.ts';
 import { checkReadable } from './protocol.ts';
 import { parseSchema } from './schema.ts';
 import type { StructType } from './schema.ts';
@@ -20,26 +21,31 @@ export interface Snapshot {
   readonly domains: ReadonlyMap<string, DomainMetadata>;
   /** Version of the newest checkpoint known to exist; −1n where there is none. */
   readonly checkpointVersion: bigint;
+  /**
+   * When this was last seen to be the newest version, by the store's clock; −Infinity for never. Moves forward in place, and for every copy.
+   * It bounds how long the versions after it are surely still in the log.
+   */
+  readonly lastSeenNewest: { atMs: number };
 }
 
-/** Mutable while versions are folded in, in ascending order; `finish` closes it. */
+/** Mutable while versions are folded in, in ascending order; `finish` closes it. On a base it costs what the versions hold, not what the table has. */
 export class Replay {
   #protocol: Protocol | null = null;
   #metaData: MetaData | null = null;
-  readonly #files: Map<string, AddFile>;
-  readonly #tombstones: Map<string, RemoveFile>;
-  readonly #txns: Map<string, Txn>;
-  readonly #domains: Map<string, DomainMetadata>;
+  readonly #files: MapDraft<string, AddFile>;
+  readonly #tombstones: MapDraft<string, RemoveFile>;
+  readonly #txns: MapDraft<string, Txn>;
+  readonly #domains: MapDraft<string, DomainMetadata>;
   readonly #base: Snapshot | null;
 
   constructor(base: Snapshot | null) {
     this.#base = base;
     this.#protocol = base?.protocol ?? null;
     this.#metaData = base?.metaData ?? null;
-    this.#files = new Map(base?.files);
-    this.#tombstones = new Map(base?.tombstones);
-    this.#txns = new Map(base?.txns);
-    this.#domains = new Map(base?.domains);
+    this.#files = draftOf(base?.files);
+    this.#tombstones = draftOf(base?.tombstones);
+    this.#txns = draftOf(base?.txns);
+    this.#domains = draftOf(base?.domains);
   }
 
   /** Folds in one version, or a checkpoint. Inside a version removes come before adds: they never name the same file. */
@@ -71,11 +77,12 @@ export class Replay {
       protocol: this.#protocol,
       metaData: this.#metaData,
       schema: known ? this.#base.schema : parseSchema(this.#metaData.schemaString),
-      files: this.#files,
-      tombstones: this.#tombstones,
-      txns: this.#txns,
-      domains: this.#domains,
+      files: this.#files.finish(),
+      tombstones: this.#tombstones.finish(),
+      txns: this.#txns.finish(),
+      domains: this.#domains.finish(),
       checkpointVersion,
+      lastSeenNewest: { atMs: this.#base?.lastSeenNewest.atMs ?? -Infinity },
     };
   }
 
@@ -89,6 +96,10 @@ export class Replay {
 /** Progress of an application, or null where it has none. */
 export function progressOf(snapshot: Snapshot, appId: string): bigint | null {
   return snapshot.txns.get(appId)?.version ?? null;
+}
+
+function draftOf<V extends object>(base: ReadonlyMap<string, V> | undefined): MapDraft<string, V> {
+  return new MapDraft(base && LayeredMap.from(base));
 }
 
 function normalised(metaData: MetaData): MetaData {

@@ -4,7 +4,7 @@ import type { Action, MetaData } from './actions.ts';
 import { checkpointDue, writeCheckpoint } from './checkpoint.ts';
 import { commit, createTable } from './commit.ts';
 import type { CommitOutcome, Transaction } from './commit.ts';
-import { loadSnapshot, loadSnapshotAt, readCommits, refreshSnapshot } from './log-reader.ts';
+import { isOutdated, loadSnapshot, loadSnapshotAt, readCommits, refreshSnapshot } from './log-reader.ts';
 import type { LogSource } from './log-reader.ts';
 import { protocolFor } from './protocol.ts';
 import type { StructType } from './schema.ts';
@@ -70,8 +70,9 @@ export class DeltaTable {
     throw new TableError('delta/no-such-version', `${this.source.table} has no version ${version}`);
   }
 
-  /** Commits on the snapshot the caller planned with. The newest snapshot is kept either way. */
+  /** Commits on the snapshot the caller planned with. The newest snapshot is kept either way. Onto one whose successors may be gone, never. */
   async commit(base: Snapshot, transaction: Transaction): Promise<CommitOutcome> {
+    if (isOutdated(base, this.source.store.nowMs())) return { kind: 'clash', over: 'age', snapshot: await this.refresh(), retries: 0 };
     const outcome = await commit(this.source, base, transaction, this.#clock);
     this.#keep(outcome.snapshot);
     return outcome;
@@ -89,7 +90,7 @@ export class DeltaTable {
   }
 
   async checkpoint(): Promise<void> {
-    this.#keep(await writeCheckpoint(this.source, this.#snapshot, this.#clock));
+    this.#keep(await writeCheckpoint(this.source, this.#snapshot));
   }
 
   /** Only forward: of calls that overlap, one that began earlier may end later. Returns the newest. */

@@ -3,26 +3,28 @@ import { expect, test } from 'vitest';
 import { fileKey, parseActions, printActions, removeOf } from '../../shared/delta/actions.ts';
 import type { Action, AddFile, DeletionVector } from '../../shared/delta/actions.ts';
 
+const parse = (text: string, where = 'test') => [...parseActions(Buffer.from(text), where)];
+
 const VECTOR: DeletionVector = { storageType: 'u', pathOrInlineDv: 'vBn[lx{q8@P<9BNH/isA', offset: 1, sizeInBytes: 36, cardinality: 2 };
 const ADD: AddFile = { path: 'a%20b.parquet', partitionValues: { p: null }, size: 10, modificationTime: 5, dataChange: true };
 
 test('unknown actions and unknown fields come back as they were', () => {
   const text = '{"add":{"path":"a","partitionValues":{},"size":9007199254740993,"modificationTime":1,"dataChange":true,"baseRowId":12,"novel":{"x":[1]}}}\n{"newAction":{"y":null}}\n';
-  expect(printActions(parseActions(text, 'test'))).toBe(text);
+  expect(printActions(parse(text))).toBe(text);
 });
 
 test('lines may end in CRLF, be blank, and lack the last newline', () => {
-  expect(parseActions('{"remove":{"path":"a","dataChange":true}}\r\n\r\n\n  \n{"txn":{"appId":"x","version":3}}', 'test')).toEqual([
+  expect(parse('{"remove":{"path":"a","dataChange":true}}\r\n\r\n\n  \n{"txn":{"appId":"x","version":3}}')).toEqual([
     { remove: { path: 'a', dataChange: true } }, { txn: { appId: 'x', version: 3n } },
   ]);
 });
 
 test('an empty commit holds no actions', () => {
-  expect(parseActions('', 'test')).toEqual([]);
+  expect(parse('')).toEqual([]);
 });
 
 test.each(['{"add":', 'nonsense', '[]', '7', 'null', '"text"'])('%s is damage, told with its place', (line) => {
-  expect(() => parseActions(`{"commitInfo":{}}\n${line}`, 't version 4')).toThrow(expect.objectContaining({ code: 'delta/commit-damaged', message: expect.stringContaining('t version 4, line 2') as string }));
+  expect(() => parse(`{"commitInfo":{}}\n${line}`, 't version 4')).toThrow(expect.objectContaining({ code: 'delta/commit-damaged', message: expect.stringContaining('t version 4, line 2') as string }));
 });
 
 test('every action of ours survives the log, in any text and to the last digit', () => {
@@ -36,8 +38,8 @@ test('every action of ours survives the log, in any text and to the last digit',
   fc.assert(fc.property(fc.array(action), (actions) => {
     const printed = printActions(actions);
     expect(printed.split('\n')).toHaveLength(actions.length + 1);
-    expect(printActions(parseActions(printed, 'test'))).toBe(printed);
-    expect(parseActions(printed, 'test').map(({ txn }) => txn?.version)).toEqual(actions.map(({ txn }) => txn?.version));
+    expect(printActions(parse(printed))).toBe(printed);
+    expect(parse(printed).map(({ txn }) => txn?.version)).toEqual(actions.map(({ txn }) => txn?.version));
   }));
 });
 

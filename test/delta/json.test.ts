@@ -33,3 +33,19 @@ test('any JSON survives, with NUL, lone surrogates and odd keys', () => {
   }));
   expect(printJson('\0\ud800"')).toBe('"\\u0000\\ud800\\""');
 });
+
+test('a long integer is found wherever a number may stand, and text that looks like one stays text', () => {
+  const long = '9007199254740993';
+  const space = fc.constantFrom('', ' ', '\n\t ');
+  const key = fc.oneof(fc.string({ unit: 'grapheme' }), fc.constantFrom('a\\', 'a\\\\', '\\', '"', '', 'x"', `"a":${long}`));
+  const leaf = fc.oneof(fc.constantFrom(`-${long}`, long, '1', '1.5', `${long}.5`), key.map((text) => JSON.stringify(JSON.stringify({ [text]: 7, k: long }))), key.map((text) => JSON.stringify(text)));
+  const { value } = fc.letrec<{ value: string }>((tie) => ({
+    value: fc.oneof({ depthSize: 'small' }, leaf,
+      fc.tuple(space, fc.array(tie('value'), { maxLength: 3 })).map(([gap, items]) => `[${items.map((item) => gap + item + gap).join(',')}]`),
+      fc.tuple(space, fc.array(fc.tuple(key, tie('value')), { maxLength: 3 })).map(([gap, entries]) => `{${entries.map(([name, item]) => gap + JSON.stringify(name) + gap + ':' + gap + item + gap).join(',')}}`)),
+  }));
+  fc.assert(fc.property(value, (text) => {
+    const slow: unknown = JSON.parse(text, (_key, inner: unknown, context?: { source?: string }) => (typeof inner === 'number' && /^-?\d+$/.test(context!.source!) && !Number.isSafeInteger(inner) ? BigInt(context!.source!) : inner));
+    expect(parseJson(text)).toEqual(slow);
+  }), { numRuns: 2_000 });
+});

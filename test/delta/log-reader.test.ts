@@ -82,7 +82,7 @@ describe('V2 checkpoints', () => {
 
 describe('multi-part checkpoints', () => {
   const part = (i: number, of: number) => key(3, `checkpoint.${String(i).padStart(10, '0')}.${String(of).padStart(10, '0')}.parquet`);
-  const parts = async () => [await bench.source(store).codec.write([...HEAD, add('f0')].map((action) => JSON.stringify(action))), await addsOf('f1', 'f2'), await addsOf('f3')];
+  const parts = async () => [await bench.checkpoint([...HEAD, add('f0')].map((action) => JSON.stringify(action))), await addsOf('f1', 'f2'), await addsOf('f3')];
 
   test('all parts are one checkpoint, also with a hint', async () => {
     await commits(true);

@@ -28,12 +28,18 @@ export interface BlindItems {
 const DEFINITION: TableDefinition = { name: TABLE, description: '', schema: struct(field('x', 'long')), partitionColumns: [], configuration: {} };
 
 export const linesCodec: CheckpointCodec = {
-  read: (bytes) => {
-    const text = Buffer.from(bytes).toString('utf8');
-    if (!text.endsWith('\nend\n')) throw new TableError('delta/checkpoint-damaged', 'a checkpoint without its end');
-    return Promise.resolve(text.split('\n').slice(0, -2));
+  async *read(store, key) {
+    const bytes = await store.get(key);
+    const text = Buffer.from(bytes ?? []).toString('utf8');
+    if (!text.endsWith('\nend\n')) throw new TableError('delta/checkpoint-damaged', 'a checkpoint without its end, or none');
+    yield Buffer.from(text.slice(0, -'end\n'.length));
   },
-  write: (lines) => Promise.resolve(Buffer.from([...lines, 'end', ''].join('\n'))),
+  async write(store, key, lines) {
+    const body = Buffer.from([...lines, 'end', ''].join('\n'));
+    const kind = await store.putIfAbsent(key, body);
+    if (kind === 'unknown') throw new TransientError('test/unknown', `whether ${key} was put is not known`);
+    return { kind, bytes: body.length };
+  },
 };
 
 /** One process. All of them work on all sources: whoever finds the next item missing writes it. */

@@ -15,12 +15,15 @@ import { scanLive } from '../../shared/delta/operations/scan.ts';
 import { withoutPlace } from '../../shared/delta/operations/change-rows.ts';
 import { duckOver } from '../../shared/open-lake.ts';
 import type { ObjectStore } from '../../shared/storage/object-store.ts';
+import { MemoryStore } from './memory-store.ts';
 
 /** The engine and a folder of its own, for tests of Delta tables; `close` removes both. */
 export interface DeltaBench {
   readonly engine: Engine;
   readonly folder: string;
   source(store: ObjectStore, table?: string): LogSource;
+  /** The bytes of a checkpoint file with these lines. */
+  checkpoint(lines: Iterable<string>): Promise<Uint8Array>;
   /** The table in `store`, which must be there. */
   open(store: ObjectStore): Promise<RowTable<DuckRelations>>;
   io(store: ObjectStore, delta: DeltaTable): RowTable<DuckRelations>;
@@ -40,6 +43,11 @@ export async function openDeltaBench(clock: Clock = systemClock): Promise<DeltaB
   };
   return {
     engine, folder, source, io,
+    checkpoint: async (lines) => {
+      const store = new MemoryStore();
+      await codec.write(store, 'checkpoint', lines);
+      return (await store.get('checkpoint'))!;
+    },
     open: async (store) => {
       const delta = await DeltaTable.open(source(store), clock);
       if (delta === null) throw new Error('there is no table');
@@ -58,7 +66,7 @@ export async function openDeltaBench(clock: Clock = systemClock): Promise<DeltaB
 
 /** For logs without checkpoints: asking for one is the test's mistake. */
 export const noCheckpoints: CheckpointCodec = {
-  read: () => Promise.reject(new Error('this test has no checkpoints')),
+  read: () => { throw new Error('this test has no checkpoints'); },
   write: () => Promise.reject(new Error('this test has no checkpoints')),
 };
 
