@@ -1,6 +1,7 @@
 import type { Predicate } from '../../columnar/predicate.ts';
 import type { Relation, RelationSession } from '../../columnar/relation.ts';
 import { TableError } from '../../errors.ts';
+import { checkWritable } from '../protocol.ts';
 import type { Snapshot } from '../snapshot.ts';
 import { changeRows, fileActions, positionsOf } from './change-rows.ts';
 import type { FileChange, RowPositions } from './change-rows.ts';
@@ -53,8 +54,9 @@ export async function replaceWhere(session: RelationSession, table: RowTable, sn
 
 /** `rows` instead of everything. */
 export async function overwrite(session: RelationSession, table: RowTable, snapshot: Snapshot, rows: Relation): Promise<PlannedChange> {
-  const { adds, writtenAtMs } = await writeFiles(session, table, snapshot, rows);
   const removed = [...snapshot.files.values()];
+  if (removed.length > 0) checkWritable(snapshot.protocol, snapshot.metaData, table.delta.source.table, 'change');
+  const { adds, writtenAtMs } = await writeFiles(session, table, snapshot, rows);
   return { actions: fileActions(table, { removed, adds }), adds, emptied: removed, rewritten: [], shrunk: [], rowsRemoved: null, writtenAtMs, found: null, remove: NOTHING };
 }
 
