@@ -108,11 +108,10 @@ function timeBound(text: string, type: string, outwards: bigint): bigint | undef
   return parsed && parsed.us + (parsed.unitUs > 1n ? outwards * parsed.unitUs : 0n);
 }
 
-/** What a condition may come to in some row of the file. */
+/** Whether a condition may be true, and may be false, in some row of the file. Unknown makes nothing else true or false: it need not be followed. */
 interface Outcomes {
   readonly true: boolean;
   readonly false: boolean;
-  readonly unknown: boolean;
 }
 
 function outcomes(predicate: Predicate, factsOf: (column: string) => Facts): Outcomes {
@@ -132,24 +131,20 @@ function outcomes(predicate: Predicate, factsOf: (column: string) => Facts): Out
 }
 
 function nullness({ mayBeNull, mayHaveValue }: Facts): Outcomes {
-  return { true: mayBeNull, false: mayHaveValue, unknown: false };
+  return { true: mayBeNull, false: mayHaveValue };
 }
 
 function contrary(outcomes: Outcomes): Outcomes {
-  return { true: outcomes.false, false: outcomes.true, unknown: outcomes.unknown };
+  return { true: outcomes.false, false: outcomes.true };
 }
 
 function every(parts: readonly Outcomes[]): Outcomes {
-  return {
-    true: parts.every((part) => part.true),
-    false: parts.some((part) => part.false),
-    unknown: parts.some((part) => part.unknown) && parts.every((part) => part.true || part.unknown),
-  };
+  return { true: parts.every((part) => part.true), false: parts.some((part) => part.false) };
 }
 
 function comparison(op: Comparison, facts: Facts, value: Scalar): Outcomes {
   const orders = facts.mayHaveValue ? possibleOrders(facts, value) : [];
-  return { true: orders.some((order) => holds(op, order)), false: orders.some((order) => !holds(op, order)), unknown: facts.mayBeNull };
+  return { true: orders.some((order) => holds(op, order)), false: orders.some((order) => !holds(op, order)) };
 }
 
 /** How values of the file may stand to this one: −1 less, 0 equal, 1 greater. */
