@@ -6,14 +6,15 @@ import { columnsOfLoad } from './load-column.ts';
 import type { LoadColumn } from './load-column.ts';
 import { addedSql, netSql } from './net-sql.ts';
 import type { Net } from './net-sql.ts';
-import { scanGroups, scanRelation, selectedPositions } from './parquet-scan.ts';
+import { scanGroups, scanRelation, selectedBits } from './parquet-scan.ts';
+import type { ScanGroup } from './parquet-scan.ts';
 import { writeParquet } from './parquet-write.ts';
 import type { Predicate } from './predicate.ts';
 import { readSql } from './raw-sql.ts';
 import { CHANGE, FILE, ROW } from './relation.ts';
-import type { Chunk, Column, ColumnAggregate, FileScan, ReadColumn, Relation, RelationEngine, RelationSession, Row, WriteTarget, WrittenFile } from './relation.ts';
+import type { Chunk, Column, ColumnAggregate, FileScan, ReadColumn, Relation, RelationEngine, RelationSession, Row, ScanFile, WriteTarget, WrittenFile } from './relation.ts';
 import { DuckRelation, duck, filtered, keyName, listSql, paired, selected, semiJoined, tableRelation, united, visibleSql } from './relation-sql.ts';
-import { fileList, quote } from './sql-text.ts';
+import { fileList, literal, quote } from './sql-text.ts';
 
 /** Objects as files of this machine, below the root that an engine is opened on. */
 export interface LocalObjects {
@@ -93,13 +94,10 @@ export class DuckSession implements RelationSession {
     this.#held.push(release);
     const local = scan.files.map(({ key }) => paths.get(key)!);
     for (const path of local) this.#paths.add(path);
-    const groups = scanGroups(scan);
-    const positions = this.#newName('positions');
-    const { group, position } = selectedPositions(scan.files, groups.groups);
-    if (groups.groups.some(({ selection }) => selection !== 'all')) {
-      await this.sql.loadTable(positions, [{ name: 'group', kind: 'integer', values: group }, { name: 'position', kind: 'long', values: position }]);
-    }
-    return scanRelation(scan, groups, { paths: local, rows: await this.#rowsOf(local), positions });
+    const rows = await this.#rowsOf(local);
+    const groups = scanGroups(scan, (index) => rows.get(local[index])!);
+    const bits = await this.#bitsOf(scan.files, groups.groups.filter(({ selection }) => selection !== 'all'));
+    return scanRelation(scan, groups, { paths: local, bitsOf: (group) => bits.get(group)! });
   }
 
   select(relation: Relation, names: readonly string[]): Relation {
@@ -143,7 +141,7 @@ export class DuckSession implements RelationSession {
       columns: [...source.columns, { name, type: 'integer' }],
       sql: `SELECT ${list.join(', ')} FROM (${source.sql}) l JOIN ${quote(table)} c ON ${on || 'true'}`,
       keys: 0,
-      inOrder: true,
+      inOrder: false,
     });
     const values = (row: Row) => Object.fromEntries(columns.map((column) => [column.name, row[column.name]]));
     return { relation: coded, tuples: found.map((row) => ({ values: values(row), rows: Number(row['\u0001rows']) })) };
@@ -205,10 +203,25 @@ export class DuckSession implements RelationSession {
     return tableRelation(table, columns);
   }
 
-  async #rowsOf(paths: readonly string[]): Promise<bigint> {
-    if (paths.length === 0) return 0n;
-    const [row] = await this.sql.rows(`SELECT sum(num_rows)::BIGINT AS n FROM parquet_file_metadata(${fileList(paths)})`);
-    return row['n'] as bigint;
+  /** By path, from the footers. */
+  async #rowsOf(paths: readonly string[]): Promise<Map<string, number>> {
+    const rows = new Map<string, number>();
+    if (paths.length === 0) return rows;
+    for await (const { columns: [names, counts] } of this.sql.chunks(`SELECT file_name, num_rows::DOUBLE FROM parquet_file_metadata(${fileList([...new Set(paths)])})`)) {
+      for (let i = 0; i < names.length; i++) rows.set(names[i] as string, counts[i] as number);
+    }
+    return rows;
+  }
+
+  /** Variables of the session with the selected rows of these groups. */
+  async #bitsOf(files: readonly ScanFile[], groups: readonly ScanGroup[]): Promise<Map<ScanGroup, string>> {
+    const names = new Map(groups.map((group) => [group, this.#newName('selected')]));
+    if (names.size === 0) return names;
+    const table = this.#newName('bits');
+    await this.sql.loadTable(table, [{ name: 'name', kind: 'text', values: [...names.values()] }, { name: 'bits', kind: 'blob', values: groups.map((group) => selectedBits(files, group)) }]);
+    for (const name of names.values()) await this.sql.run(`SET VARIABLE ${quote(name)} = (SELECT bits::BIT FROM ${quote(table)} WHERE "name" = ${literal(name)})`);
+    await this.sql.run(`DROP TABLE ${quote(table)}`);
+    return names;
   }
 
   /** Whether no key comes twice; then `table` is the net of what came. */

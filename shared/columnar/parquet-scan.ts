@@ -6,11 +6,14 @@ import { fileList, literal, quote } from './sql-text.ts';
 import { sqlType } from './sql-type.ts';
 import type { SqlSource } from './sql-type.ts';
 
-/** Files that one `read_parquet` reads: of equal partition values, with the same kind of row selection. Members index into the scan's files. */
+/** Files that one `read_parquet` reads: of equal partition values, with the same kind of row selection. */
 export interface ScanGroup {
   readonly partitionValues: readonly (string | null)[];
   readonly selection: 'all' | 'except' | 'only';
+  /** Indexes into the scan's files. */
   readonly members: number[];
+  /** Of each member, selected or not. */
+  readonly rows: number[];
 }
 
 export interface ScanGroups {
@@ -21,37 +24,49 @@ export interface ScanGroups {
 
 /** So many groups are read in the files' order; beyond that alike files are read together, and rows are sorted where order is seen. */
 const RUNS_MAX = 32;
-/** A position in a group: the file's number times this, plus the row's. */
-const FILE_STRIDE = 1n << 40n;
+/** DuckDB copies a selection for every 2,048 rows it is asked about: so large one may be, unless a single file is larger. */
+const SELECTED_ROWS_MAX = 2 ** 22;
 
-export function scanGroups({ columns, files }: FileScan): ScanGroups {
+export function scanGroups({ columns, files }: FileScan, rowsOf: (index: number) => number): ScanGroups {
   const partitions = columns.filter(({ isPartition }) => isPartition).map(({ physicalName }) => physicalName);
-  const runs: ScanGroup[] = [];
-  const alike = new Map<string, ScanGroup>();
-  let last = '';
+  const [runs, alike] = [new Grouping(), new Grouping()];
   for (const [index, { partitionValues, rows }] of files.entries()) {
     // A column may be called `constructor`.
     const values = partitions.map((name) => (Object.hasOwn(partitionValues, name) ? partitionValues[name] || null : null));
-    const selection = rows === undefined ? 'all' : 'except' in rows ? 'except' : 'only';
-    const kind = JSON.stringify([values, selection]);
-    if (kind === last) runs.at(-1)!.members.push(index);
-    else runs.push({ partitionValues: values, selection, members: [index] });
-    last = kind;
-    const group = alike.get(kind);
-    if (group) group.members.push(index);
-    else alike.set(kind, { partitionValues: values, selection, members: [index] });
+    const file = { partitionValues: values, selection: rows === undefined ? 'all' : 'except' in rows ? 'except' : 'only', index, rows: rowsOf(index) } as const;
+    runs.add(file, { consecutive: true });
+    alike.add(file, { consecutive: false });
   }
-  return runs.length <= Math.max(RUNS_MAX, alike.size) ? { groups: runs, inOrder: true } : { groups: [...alike.values()], inOrder: false };
+  const inOrder = runs.groups.length <= Math.max(RUNS_MAX, alike.groups.length);
+  return { groups: inOrder ? runs.groups : alike.groups, inOrder };
+}
+
+class Grouping {
+  readonly groups: ScanGroup[] = [];
+  readonly #open = new Map<string, { readonly group: ScanGroup; rows: number }>();
+
+  add({ index, rows, ...kind }: Pick<ScanGroup, 'partitionValues' | 'selection'> & { index: number; rows: number }, { consecutive }: { consecutive: boolean }): void {
+    const name = JSON.stringify(kind);
+    const open = this.#open.get(name);
+    if (open && (kind.selection === 'all' || open.rows + rows <= SELECTED_ROWS_MAX)) {
+      open.group.members.push(index);
+      open.group.rows.push(rows);
+      open.rows += rows;
+      return;
+    }
+    const group = { ...kind, members: [index], rows: [rows] };
+    this.groups.push(group);
+    if (consecutive) this.#open.clear();
+    this.#open.set(name, { group, rows });
+  }
 }
 
 /** What a session knows of the files when it makes the SQL. */
 export interface ScanSource {
   /** On this machine, one a file of the scan. */
   readonly paths: readonly string[];
-  /** Of all files together: an estimate would do, joins build on the smaller side by it. */
-  readonly rows: bigint;
-  /** Table of this session with `group` and `position` of every row that `rows` of a file names. */
-  readonly positions: string;
+  /** Name of the session's variable that holds a group's `selectedBits`. */
+  readonly bitsOf: (group: ScanGroup) => string;
 }
 
 /**
@@ -60,12 +75,12 @@ export interface ScanSource {
  */
 export function scanRelation(scan: FileScan, { groups, inOrder }: ScanGroups, source: ScanSource): DuckRelation {
   const columns = [...scan.columns.map(({ name, type }) => ({ name, type })), { name: FILE, type: 'integer' }, { name: ROW, type: 'long' }];
-  const reads = groups.map((group, i) => groupSql(scan, group, { ...source, group: i }));
+  const reads = groups.map((group) => groupSql(scan, group, source));
   const none = `SELECT ${[...columns.map(({ name, type }) => `NULL::${sqlType(type)} AS ${quote(name)}`), `0::BIGINT AS ${keyName(0)}`, `0::BIGINT AS ${keyName(1)}`].join(', ')} WHERE false`;
   return new DuckRelation({ columns, sql: reads.length === 0 ? none : reads.join(' UNION ALL '), keys: 2, inOrder });
 }
 
-function groupSql(scan: FileScan, group: ScanGroup, source: ScanSource & { readonly group: number }): string {
+function groupSql(scan: FileScan, group: ScanGroup, source: ScanSource): string {
   const partitions = scan.columns.filter(({ isPartition }) => isPartition);
   const values = scan.columns.map((column) => {
     const value = column.isPartition ? partitionSql(group.partitionValues[partitions.indexOf(column)], column.physicalType) : renamed(given(column), column.physicalType, column.type);
@@ -76,7 +91,7 @@ function groupSql(scan: FileScan, group: ScanGroup, source: ScanSource & { reado
   return `SELECT ${list.join(', ')} FROM ${readSql(scan, group, source)}${selectionSql(scan.files, group, source)}`;
 }
 
-function readSql({ columns, files }: FileScan, { members }: ScanGroup, { paths, rows }: ScanSource): string {
+function readSql({ columns }: FileScan, { members, rows }: ScanGroup, { paths }: ScanSource): string {
   const read = columns.filter(({ isPartition }) => !isPartition);
   const ids = read.filter(({ fieldId }) => fieldId !== undefined).length;
   assert(ids === 0 || ids === read.length, 'a scan by field ids needs one for every column');
@@ -85,7 +100,8 @@ function readSql({ columns, files }: FileScan, { members }: ScanGroup, { paths, 
     // A column at least; no file has one of this name.
     `schema = MAP {${schema.length === 0 ? `'\u0001none': {name: 'none', type: 'BOOLEAN', default_value: NULL}` : schema.join(', ')}}`,
     'hive_partitioning = false',
-    `explicit_cardinality = ${(rows * BigInt(members.length)) / BigInt(files.length) + 1n}`,
+    // Joins build on the smaller side.
+    `explicit_cardinality = ${sum(rows)}`,
   ];
   // Writers leave NaN out of a row group's bounds.
   if (read.some(({ physicalType }) => physicalType === 'double' || physicalType === 'float')) options.push('can_have_nan = true');
@@ -109,38 +125,45 @@ function fileSql(members: readonly number[]): string {
   return `([${members.join(', ')}]::INTEGER[])[file_index::BIGINT + 1]`;
 }
 
-/**
- * As a mark join, which keeps the order of rows: a semi or anti join builds on either side. The optimizer would make one of a bare
- * IN, so it stands in a `coalesce`.
- */
-function selectionSql(files: readonly ScanFile[], { selection, members }: ScanGroup, { group, positions }: { readonly group: number; readonly positions: string }): string {
+/** By a bit a row: with any join in it DuckDB takes a plan for one without order. */
+function selectionSql(files: readonly ScanFile[], group: ScanGroup, { bitsOf }: ScanSource): string {
+  const { selection, members, rows } = group;
   if (selection === 'all') return '';
-  const position = members.length === 1 ? 'file_row_number' : `file_index::BIGINT * ${FILE_STRIDE} + file_row_number`;
-  const named = `coalesce((${position}) IN (SELECT "position" FROM ${quote(positions)} WHERE "group" = ${group}), false)`;
-  if (selection === 'except') return ` WHERE NOT ${named}`;
+  const row = members.length === 1 ? 'file_row_number' : `([${startsOf(rows).join(', ')}]::INTEGER[])[file_index::BIGINT + 1] + file_row_number`;
+  const bit = `get_bit(getvariable(${literal(bitsOf(group))}), (${row})::INTEGER)`;
+  if (selection === 'except') return ` WHERE ${bit} = 0`;
   const wanted = members.map((index) => positionsOf(files[index])).filter(({ length }) => length > 0);
   if (wanted.length === 0) return ' WHERE false';
   // Bounds leave row groups unread.
-  const [first, last] = [wanted.map((rows) => rows[0]).reduce(least), wanted.map((rows) => rows[rows.length - 1]).reduce(greatest)];
-  return ` WHERE file_row_number BETWEEN ${first} AND ${last} AND ${named}`;
+  const [first, last] = [wanted.map((positions) => positions[0]).reduce(least), wanted.map((positions) => positions[positions.length - 1]).reduce(greatest)];
+  return ` WHERE file_row_number BETWEEN ${first} AND ${last} AND ${bit} = 1`;
+}
+
+/** A bit a row of the group, the first file's first row highest: whether the file's selection names it. Positions past its end name none. */
+export function selectedBits(files: readonly ScanFile[], { members, rows }: ScanGroup): Uint8Array {
+  // DuckDB knows no empty BIT.
+  const bits = new Uint8Array(Math.ceil(sum(rows) / 8) || 1);
+  const starts = startsOf(rows);
+  for (const [i, index] of members.entries()) {
+    for (const position of positionsOf(files[index])) {
+      if (position >= rows[i]) break;
+      const at = starts[i] + Number(position);
+      bits[at >> 3] |= 0x80 >> (at & 7);
+    }
+  }
+  return bits;
+}
+
+function startsOf(rows: readonly number[]): number[] {
+  let start = 0;
+  return rows.map((count) => (start += count) - count);
 }
 
 const least = (a: bigint, b: bigint) => (a < b ? a : b);
 const greatest = (a: bigint, b: bigint) => (a > b ? a : b);
 
-/** The rows that the files' selections name, for the table of positions. */
-export function selectedPositions(files: readonly ScanFile[], groups: readonly ScanGroup[]): { readonly group: Int32Array; readonly position: BigInt64Array } {
-  const found = groups.flatMap(({ members, selection }, group) => (selection === 'all' ? [] : members.map((index, i) => ({ group, offset: BigInt(i) * FILE_STRIDE, positions: positionsOf(files[index]) }))));
-  const count = found.reduce((sum, { positions }) => sum + positions.length, 0);
-  const all = { group: new Int32Array(count), position: new BigInt64Array(count) };
-  let filled = 0;
-  for (const { group, offset, positions } of found) {
-    all.group.fill(group, filled, filled + positions.length);
-    if (offset === 0n) all.position.set(positions, filled);
-    else for (let i = 0; i < positions.length; i++) all.position[filled + i] = offset + positions[i];
-    filled += positions.length;
-  }
-  return all;
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
 }
 
 function positionsOf({ rows }: ScanFile): BigInt64Array {

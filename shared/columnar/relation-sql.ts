@@ -7,9 +7,9 @@ import { sqlType } from './sql-type.ts';
 
 /**
  * A relation as SQL. Beyond its columns the SQL gives `keys` hidden ones (BIGINT, see `keyName`): rows are in order of these, and
- * `inOrder` says that the SQL gives them so already (duckdb.org, "Order Preservation": scans, filters, projections and UNION ALL keep
- * order, joins do not). So a sort is paid only where order is seen, and hidden columns that nobody reads are pruned. Without keys the
- * order is none that anybody promised.
+ * `inOrder` says that the SQL gives them so already (duckdb.org, "Order Preservation"): scans, filters, projections and UNION ALL keep
+ * order, until a join stands anywhere in the plan. So a sort is paid only where order is seen, and hidden columns that nobody reads are
+ * pruned. Without keys the order is none that anybody promised.
  */
 export class DuckRelation implements Relation {
   readonly columns: readonly Column[];
@@ -84,7 +84,13 @@ export function selected(relation: DuckRelation, names: readonly string[]): Duck
 
 export function filtered(relation: DuckRelation, predicate: Predicate): DuckRelation {
   const condition = predicateSql(predicate, (name) => relation.column(name).type);
-  return relation.by(`SELECT * FROM (${relation.sql}) WHERE ${condition}`);
+  return relation.by(`SELECT * FROM (${relation.sql}) WHERE ${condition}`, { inOrder: relation.inOrder && !hasLongList(predicate) });
+}
+
+/** DuckDB makes a join of an IN with five values or more. */
+function hasLongList(predicate: Predicate): boolean {
+  if ('column' in predicate) return predicate.op === 'in' && predicate.values.length > 4;
+  return predicate.op === 'not' ? hasLongList(predicate.of) : predicate.of.some(hasLongList);
 }
 
 /** One after the other; the first key says whose row it is. */
@@ -110,10 +116,10 @@ export function paired(left: DuckRelation, right: DuckRelation, on: readonly str
   for (const { name } of rest) assert(!left.names.includes(name), `both sides of a join have a column ${name}`);
   const list = [...left.names.map((name) => `l.${quote(name)}`), ...rest.map(({ name }) => `r.${quote(name)}`)];
   const sql = `SELECT ${list.length === 0 ? '1' : list.join(', ')} FROM (${left.sql}) l JOIN (${right.sql}) r ON ${equal(left, right, on)}`;
-  return new DuckRelation({ columns: [...left.columns, ...rest], sql, keys: 0, inOrder: true });
+  return new DuckRelation({ columns: [...left.columns, ...rest], sql, keys: 0, inOrder: false });
 }
 
-/** DuckDB may build on either side, so the order is lost until somebody asks for it. */
+/** Once each, as the left has it; DuckDB may build on either side. */
 export function semiJoined(left: DuckRelation, right: DuckRelation, on: readonly string[]): DuckRelation {
   return left.by(`SELECT l.* FROM (${left.sql}) l SEMI JOIN (SELECT ${listSql(on)} FROM (${right.sql})) r ON ${equal(left, right, on)}`, { inOrder: false });
 }

@@ -8,19 +8,6 @@ import { Engine } from '../../shared/columnar/duckdb.ts';
 import { LocalFiles } from '../../shared/storage/local-files.ts';
 import type { ObjectStore } from '../../shared/storage/object-store.ts';
 
-/** A store's objects, as DuckDB's relations want them. */
-export function localObjects(store: ObjectStore, dir: string): LocalObjects {
-  const files = new LocalFiles({ store, dir, bytesMax: 1e9 });
-  return {
-    acquire: (keys) => files.acquire(keys),
-    put: async (key, path) => {
-      const outcome = await store.putFile(key, path);
-      if (outcome.kind === 'exists') throw new Error(`${key} exists`);
-      return outcome;
-    },
-  };
-}
-
 export interface DuckBench {
   readonly engine: Engine;
   readonly folder: string;
@@ -39,7 +26,7 @@ export async function openDuckBench(): Promise<DuckBench> {
   const on = (objects: LocalObjects) => new DuckRelations({ engine, objects, tempDir, clock: systemClock });
   return {
     engine, folder, tempDir, on,
-    of: (store) => on(localObjects(store, join(folder, 'cache'))),
+    of: (store) => on(new LocalFiles({ store, dir: join(folder, 'cache'), bytesMax: 1e9 })),
     close: async () => {
       await engine.close();
       await rm(folder, { recursive: true, force: true });
