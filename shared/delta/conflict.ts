@@ -35,7 +35,7 @@ export type ConflictVerdict =
  * | ours, winner → | adds rows | moves rows (dataChange=false) | takes rows away | metaData, protocol | same txn, domain |
  * |---|---|---|---|---|---|
  * | blind append, txn alone | rebase | rebase | rebase | clash | clash |
- * | OPTIMIZE | rebase | clash where it moved a file of ours | remap where it only grew a vector of ours, else clash for that file | clash | clash |
+ * | OPTIMIZE | rebase | clash where it moved a file of ours | by vectors: remap for a file of ours; by files: clash for it | clash | clash |
  * | rows read | clash where they might be ours | by vectors: remap for a file of ours; by files: clash for it | clash for a file of ours | clash | clash |
  * | metaData, protocol | clash | clash | clash | clash | clash |
  */
@@ -59,8 +59,10 @@ export function judgeConflict(ours: Intention, winner: readonly Action[]): Confl
 
 /** Whether the rows that we name of a file which the winner removed can be found again. */
 function canFollow(ours: Intention, removed: NonNullable<Action['remove']>, readded: ReadonlySet<string>): boolean {
-  if (!ours.dataChange) return readded.has(removed.path);
-  return ours.by === 'vectors' && !removed.dataChange && !readded.has(removed.path);
+  if (ours.by === 'files') return false;
+  // Another OPTIMIZE has the rows elsewhere: it did the work.
+  if (!ours.dataChange) return removed.dataChange || readded.has(removed.path);
+  return !removed.dataChange && !readded.has(removed.path);
 }
 
 function mightHaveRead({ reads, dataChange }: Intention, add: AddFile): boolean {

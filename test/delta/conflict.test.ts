@@ -21,7 +21,8 @@ const KINDS: Readonly<Record<string, Intention>> = {
   'upsert/v': ours({ reads: 'table', touched: new Set(['a']), by: 'vectors', appIds: new Set(['app']) }),
   'where/f': ours({ reads: ({ partitionValues }) => partitionValues['p'] === '1', touched: new Set(['a']) }),
   'where/v': ours({ reads: ({ partitionValues }) => partitionValues['p'] === '1', touched: new Set(['a']), by: 'vectors' }),
-  OPTIMIZE: ours({ dataChange: false, touched: new Set(['a']), by: 'vectors' }),
+  'OPTIMIZE/f': ours({ dataChange: false, touched: new Set(['a']) }),
+  'OPTIMIZE/v': ours({ dataChange: false, touched: new Set(['a']), by: 'vectors' }),
   alter: ours({ reads: 'table', changesMetadata: true }),
   overwrite: ours({ reads: 'table', touched: new Set(['a', 'b']), domains: new Set(['dom']) }),
 };
@@ -59,31 +60,31 @@ const WINNERS: Readonly<Record<string, readonly Action[]>> = {
  * `meta` metadata, `rows` added-rows, `file` removed-file. `/f` takes rows away by files, `/v` by vectors.
  */
 const TABLE = `
-  ours, winner             | append | progress | upsert/f | upsert/v | where/f | where/v | OPTIMIZE | alter | overwrite
-  nothing                  | ok     | ok       | ok       | ok       | ok      | ok      | ok       | ok    | ok
-  commitInfo alone         | ok     | ok       | ok       | ok       | ok      | ok      | ok       | ok    | ok
-  an unknown action        | ok     | ok       | ok       | ok       | ok      | ok      | ok       | ok    | ok
-  an append                | ok     | ok       | rows     | rows     | rows    | rows    | ok       | rows  | rows
-  an append to p=2         | ok     | ok       | rows     | rows     | ok      | ok      | ok       | rows  | rows
-  OPTIMIZE of ours         | ok     | ok       | file     | remap    | file    | remap   | file     | rows  | file
-  OPTIMIZE of another      | ok     | ok       | ok       | ok       | ok      | ok      | ok       | rows  | file
-  OPTIMIZE of ours, a row  | ok     | ok       | file     | rows     | file    | rows    | file     | rows  | file
-  delete of ours           | ok     | ok       | file     | file     | file    | file    | file     | rows  | file
-  delete of another        | ok     | ok       | ok       | ok       | ok      | ok      | ok       | rows  | file
-  rewrite of ours          | ok     | ok       | file     | file     | file    | file    | file     | rows  | file
-  vector on ours           | ok     | ok       | file     | file     | file    | file    | remap    | rows  | file
-  vector on another        | ok     | ok       | rows     | rows     | rows    | rows    | ok       | rows  | file
-  vector on p=2            | ok     | ok       | rows     | rows     | ok      | ok      | ok       | rows  | file
-  vector of ours moved     | ok     | ok       | file     | file     | file    | file    | remap    | rows  | file
-  OPTIMIZE and vector      | ok     | ok       | file     | file     | file    | file    | remap    | rows  | file
-  statistics of another    | ok     | ok       | ok       | ok       | ok      | ok      | ok       | rows  | ok
-  metaData                 | meta   | meta     | meta     | meta     | meta    | meta    | meta     | meta  | meta
-  metaData and a row       | meta   | meta     | rows     | rows     | rows    | rows    | meta     | rows  | rows
-  a protocol               | meta   | meta     | meta     | meta     | meta    | meta    | meta     | meta  | meta
-  our txn                  | ok     | txn      | txn      | txn      | ok      | ok      | ok       | ok    | ok
-  another txn              | ok     | ok       | ok       | ok       | ok      | ok      | ok       | ok    | ok
-  our domain               | ok     | domain   | ok       | ok       | ok      | ok      | ok       | ok    | domain
-  another domain           | ok     | ok       | ok       | ok       | ok      | ok      | ok       | ok    | ok
+  ours, winner              | append | progress | upsert/f | upsert/v | where/f | where/v | OPTIMIZE/f | OPTIMIZE/v | alter | overwrite
+  nothing                   | ok     | ok       | ok       | ok       | ok      | ok      | ok         | ok         | ok    | ok
+  commitInfo alone          | ok     | ok       | ok       | ok       | ok      | ok      | ok         | ok         | ok    | ok
+  an unknown action         | ok     | ok       | ok       | ok       | ok      | ok      | ok         | ok         | ok    | ok
+  an append                 | ok     | ok       | rows     | rows     | rows    | rows    | ok         | ok         | rows  | rows
+  an append to p=2          | ok     | ok       | rows     | rows     | ok      | ok      | ok         | ok         | rows  | rows
+  OPTIMIZE of ours          | ok     | ok       | file     | remap    | file    | remap   | file       | file       | rows  | file
+  OPTIMIZE of another       | ok     | ok       | ok       | ok       | ok      | ok      | ok         | ok         | rows  | file
+  OPTIMIZE of ours, a row   | ok     | ok       | file     | rows     | file    | rows    | file       | file       | rows  | file
+  delete of ours            | ok     | ok       | file     | file     | file    | file    | file       | remap      | rows  | file
+  delete of another         | ok     | ok       | ok       | ok       | ok      | ok      | ok         | ok         | rows  | file
+  rewrite of ours           | ok     | ok       | file     | file     | file    | file    | file       | remap      | rows  | file
+  vector on ours            | ok     | ok       | file     | file     | file    | file    | file       | remap      | rows  | file
+  vector on another         | ok     | ok       | rows     | rows     | rows    | rows    | ok         | ok         | rows  | file
+  vector on p=2             | ok     | ok       | rows     | rows     | ok      | ok      | ok         | ok         | rows  | file
+  vector of ours moved      | ok     | ok       | file     | file     | file    | file    | file       | remap      | rows  | file
+  OPTIMIZE and vector       | ok     | ok       | file     | file     | file    | file    | file       | remap      | rows  | file
+  statistics of another     | ok     | ok       | ok       | ok       | ok      | ok      | ok         | ok         | rows  | ok
+  metaData                  | meta   | meta     | meta     | meta     | meta    | meta    | meta       | meta       | meta  | meta
+  metaData and a row        | meta   | meta     | rows     | rows     | rows    | rows    | meta       | meta       | rows  | rows
+  a protocol                | meta   | meta     | meta     | meta     | meta    | meta    | meta       | meta       | meta  | meta
+  our txn                   | ok     | txn      | txn      | txn      | ok      | ok      | ok         | ok         | ok    | ok
+  another txn               | ok     | ok       | ok       | ok       | ok      | ok      | ok         | ok         | ok    | ok
+  our domain                | ok     | domain   | ok       | ok       | ok      | ok      | ok         | ok         | ok    | domain
+  another domain            | ok     | ok       | ok       | ok       | ok      | ok      | ok         | ok         | ok    | ok
 `;
 
 const VERDICTS: Readonly<Record<string, ConflictVerdict>> = {

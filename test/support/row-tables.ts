@@ -1,8 +1,10 @@
+import { mkdtemp } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Clock } from '../../shared/clock.ts';
 import { systemClock } from '../../shared/clock.ts';
 import type { ColumnKind, LoadColumn } from '../../shared/columnar/load-column.ts';
 import type { Predicate } from '../../shared/columnar/predicate.ts';
-import type { Relation, RelationSession, Row } from '../../shared/columnar/relation.ts';
+import type { Relation, RelationEngine, RelationSession, Row } from '../../shared/columnar/relation.ts';
 import type { AddFile } from '../../shared/delta/actions.ts';
 import type { CommitOutcome, Transaction } from '../../shared/delta/commit.ts';
 import { withoutPlace } from '../../shared/delta/operations/change-rows.ts';
@@ -18,6 +20,7 @@ import type { StructField } from '../../shared/delta/schema.ts';
 import { fieldOf, struct } from '../../shared/delta/schema.ts';
 import type { Snapshot } from '../../shared/delta/snapshot.ts';
 import { DeltaTable } from '../../shared/delta/table.ts';
+import { duckOver } from '../../shared/open-lake.ts';
 import type { ObjectStore } from '../../shared/storage/object-store.ts';
 import { openDeltaBench } from './delta.ts';
 import type { DeltaBench } from './delta.ts';
@@ -69,8 +72,14 @@ export class RowTables {
 
   async #open(engine: RowMode['engine'], store: ObjectStore): Promise<TestTable> {
     const delta = (await DeltaTable.open(this.#bench.source(store), this.#clock))!;
-    const table: RowTable = engine === 'duckdb' ? this.#bench.io(store, delta) : { delta, engine: new MemoryRelations(store), folder: '', clock: this.#clock };
-    return new TestTable(table, () => this.#open(engine, store));
+    const relations = engine === 'duckdb' ? await this.#duckdb(store) : new MemoryRelations(store);
+    return new TestTable({ delta, engine: relations, folder: '', clock: this.#clock }, () => this.#open(engine, store));
+  }
+
+  /** Each writer with a folder of its own for what it downloads. */
+  async #duckdb(store: ObjectStore): Promise<RelationEngine> {
+    const { engine, folder } = this.#bench;
+    return duckOver(store, { engine, tempDir: await mkdtemp(join(folder, 'writer-')), cacheBytesMax: 1e9, clock: this.#clock }).engine;
   }
 }
 

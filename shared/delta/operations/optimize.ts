@@ -4,9 +4,10 @@ import type { Action, AddFile } from '../actions.ts';
 import type { Transaction } from '../commit.ts';
 import { withVector } from '../deletion-vector-file.ts';
 import { difference, rankOf } from '../positions.ts';
+import { writesVectors } from '../protocol.ts';
 import type { Snapshot } from '../snapshot.ts';
 import { numRecords } from '../stats.ts';
-import { sortedUnique, withoutPlace, writeVectors } from './change-rows.ts';
+import { withoutPlace, writeVectors } from './change-rows.ts';
 import type { RowTable } from './row-table.ts';
 import { VectorReader, scanLive } from './scan.ts';
 import { earliest, writeFiles } from './write.ts';
@@ -25,8 +26,8 @@ interface Rewrite {
 
 /**
  * Rewrites files of one partition into one, for a commit on `snapshot`: rows stay the same, vectors are purged. If a rival meanwhile takes
- * more rows away by vectors, the commit takes the same rows away from the new file, without planning again (delta.md F): constant
- * upserts do not starve it.
+ * more rows away, the commit takes the same rows away from the new file by a vector, without planning again (delta.md F): constant upserts
+ * do not starve it. On a table without vectors it clashes.
  */
 export async function compactFiles(table: RowTable, snapshot: Snapshot, inputs: readonly AddFile[]): Promise<Transaction> {
   const vectors = new VectorReader(table);
@@ -35,13 +36,17 @@ export async function compactFiles(table: RowTable, snapshot: Snapshot, inputs: 
     writeFiles(session, table, snapshot, withoutPlace(session, await scanLive(session, table, snapshot, inputs)), { dataChange: false }));
   assert(adds.length <= 1, `a bin of ${inputs.length} files of ${table.delta.source.table} became ${adds.length}: they are not of one partition`);
   const details = { operation: 'OPTIMIZE', operationParameters: { predicate: '[]', zOrderBy: '[]' } };
-  return transaction({ table, inputs, output: adds[0] ?? null, writtenAtMs, deletedBefore, details }, { inputs, output: adds[0] ?? null, writtenAtMs });
+  const rewrite = { table, inputs, output: adds[0] ?? null, writtenAtMs, deletedBefore, details };
+  return transaction(rewrite, { ...rewrite, canFollow: writesVectors(snapshot) });
 }
 
 /** As it is to be committed: the inputs with their vectors of now, the output with the vector that follows from them. */
-interface Current extends Pick<Rewrite, 'inputs' | 'output' | 'writtenAtMs'> {}
+interface Current extends Pick<Rewrite, 'inputs' | 'output' | 'writtenAtMs'> {
+  /** Whether this table deletes rows by vectors: where not, the output could not follow. */
+  readonly canFollow: boolean;
+}
 
-function transaction(rewrite: Rewrite, { inputs, output, writtenAtMs }: Current): Transaction {
+function transaction(rewrite: Rewrite, { inputs, output, writtenAtMs, canFollow }: Current): Transaction {
   const nowMs = rewrite.table.clock.nowMs();
   const removes: Action[] = inputs.map((file) => ({ remove: removeOf(file, { nowMs, dataChange: false }) }));
   return {
@@ -51,31 +56,43 @@ function transaction(rewrite: Rewrite, { inputs, output, writtenAtMs }: Current)
     reads: 'nothing',
     dataChange: false,
     ...(writtenAtMs === undefined ? {} : { writtenAtMs }),
-    remap: async (to) => follow(rewrite, to),
+    ...(canFollow ? { remap: async (to) => follow(rewrite, to) } : {}),
   };
 }
 
-/** Null where an input is gone, or got rows back. */
+/** Null where an input got rows back, or none is left. */
 async function follow(rewrite: Rewrite, to: Snapshot): Promise<Transaction | null> {
-  const { table, deletedBefore, output } = rewrite;
-  const byPath = new Map([...to.files.values()].map((file) => [file.path, file]));
-  const inputs = rewrite.inputs.map(({ path }) => byPath.get(path));
-  if (!inputs.every((file) => file !== undefined)) return null;
+  const { table, output } = rewrite;
+  const paths = new Set(rewrite.inputs.map(({ path }) => path));
+  const live = new Map([...to.files.values()].flatMap((file) => (paths.has(file.path) ? [[file.path, file] as const] : [])));
+  const gone = await goneFromOutput(rewrite, live);
+  if (gone === null || live.size === 0) return null;
+  const current = { inputs: [...live.values()], output, writtenAtMs: rewrite.writtenAtMs, canFollow: writesVectors(to) };
+  if (gone.length === 0 || output === null) return transaction(rewrite, current);
+  if (BigInt(gone.length) === numRecords(output)) return transaction(rewrite, { ...current, output: null });
+  const { descriptors, writtenAtMs } = await writeVectors(table, [gone]);
+  return transaction(rewrite, { ...current, output: { ...withVector(output, descriptors[0]), dataChange: false }, writtenAtMs: earliest([rewrite.writtenAtMs, writtenAtMs]) });
+}
+
+/** Positions in the output of rows that rivals took from the inputs. Of an input that is gone all rows are, wherever they may be now. */
+async function goneFromOutput({ table, inputs, deletedBefore }: Rewrite, live: ReadonlyMap<string, AddFile>): Promise<BigInt64Array | null> {
   const vectors = new VectorReader(table);
-  const deletedNow = await Promise.all(inputs.map((file) => vectors.read(file)));
   const gone: bigint[] = [];
   let start = 0n;
-  for (const [i, before] of deletedBefore.entries()) {
-    if (difference(before, deletedNow[i]).length > 0) return null;
-    for (const position of difference(deletedNow[i], before)) gone.push(start + position - BigInt(rankOf(before, position)));
-    const records = numRecords(rewrite.inputs[i]);
+  for (const [i, input] of inputs.entries()) {
+    const [records, before, now] = [numRecords(input), deletedBefore[i], live.get(input.path)];
     if (records === null) return null;
-    start += records - BigInt(before.length);
+    const end = start + records - BigInt(before.length);
+    if (now) {
+      const deletedNow = await vectors.read(now);
+      if (difference(before, deletedNow).length > 0) return null;
+      for (const position of difference(deletedNow, before)) gone.push(start + position - BigInt(rankOf(before, position)));
+    } else {
+      for (let position = start; position < end; position++) gone.push(position);
+    }
+    start = end;
   }
-  if (gone.length === 0 || output === null) return transaction(rewrite, { inputs, output, writtenAtMs: rewrite.writtenAtMs });
-  if (BigInt(gone.length) === numRecords(output)) return transaction(rewrite, { inputs, output: null, writtenAtMs: rewrite.writtenAtMs });
-  const { descriptors, writtenAtMs } = await writeVectors(table, [sortedUnique(gone)]);
-  return transaction(rewrite, { inputs, output: { ...withVector(output, descriptors[0]), dataChange: false }, writtenAtMs: earliest([rewrite.writtenAtMs, writtenAtMs]) });
+  return BigInt64Array.from(gone);
 }
 
 /** Whether all of these are still live under the same vectors: a plan made on an older snapshot must not bring back rows replaced since. */

@@ -56,7 +56,7 @@ describe.each(ROW_MODES.filter(([, { vectors }]) => !vectors))('%s, switched to 
       minReaderVersion: 3, minWriterVersion: 7, readerFeatures: ['deletionVectors'], writerFeatures: ['appendOnly', 'deletionVectors', 'invariants'],
     });
     await table.apply(table.upsert([row('b', 20)], ['id']));
-    expect(table.files.map(({ deletionVector }) => deletionVector?.cardinality ?? 0).sort()).toEqual([0, 1]);
+    expect(table.files.map(({ deletionVector }) => deletionVector?.cardinality ?? 0)).toEqual(expect.arrayContaining([0, 1]));
     expect(await table.rows()).toEqual([row('a', 1), row('b', 20), row('c', 3)]);
   });
 
@@ -140,7 +140,7 @@ describe('changes that old rows would not survive are refused, and nothing is co
     for (const next of [
       { ...metaData, partitionColumns: ['n'] }, { ...metaData, id: 'another' }, schema(FIELDS[0]),
       schema(FIELDS[0], field('n', 'string')), schema(field('id', 'string'), FIELDS[1]), schema(FIELDS[0], field('n', 'long', { nullable: false })),
-    ]) expect(() => metaDataActions(snapshot, next, 'test')).toThrow(failsWith('delta/alter') as Error);
+    ]) expect(() => metaDataActions(snapshot, next, 'test')).toThrow(failsWith('delta/alter'));
     expect(metaDataActions(snapshot, metaData, 'test')).toEqual([]);
   });
 });
