@@ -80,7 +80,8 @@ async function openApp(env: Readonly<Record<string, string | undefined>>): Promi
   // One a table: what is written of one must not be written again because the other failed.
   const [executions, operations] = [0, 1].map(() => new RunLog({ clock, prices, runId, codeVersion: CODE_VERSION, memoryMb: config.functionMemoryMb }));
   const broker = config.kafkaBrokers.length === 0 ? null : new KafkaBroker(kafkaConnection(config));
-  const champions = new Champions({ lake, pipeline, clock, shipped: () => shippedModel(ROOT), say: (line) => process.stderr.write(`${line}\n`) });
+  const say = (line: string) => { process.stderr.write(`${line}\n`); };
+  const champions = new Champions({ lake, pipeline, clock, shipped: () => shippedModel(ROOT), say });
   const checkpointInterval = BigInt(config.checkpointInterval);
   const topics = config.kafkaTopics.length > 0 ? config.kafkaTopics : pipeline.topics.map(({ name }) => name);
   const observe = observeInto(operations, meter);
@@ -120,7 +121,7 @@ async function openApp(env: Readonly<Record<string, string | undefined>>): Promi
     refine: () => measured('refine', () => refine({ ...common, judge, lateAfterMs: config.lateAfterMs, sliceRows: config.sliceRows })),
     score: () => measured('score', () => score({ ...common, champions, sliceRows: config.sliceRows })),
     train: () => measured('train', () => train(champions, config)),
-    maintain: () => measured('maintain', () => maintain(common)),
+    maintain: () => measured('maintain', () => maintain({ ...common, say })),
     monitor: () => measured('monitor', async () => {
       await lake.ensureAll();
       await flush();

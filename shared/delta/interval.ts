@@ -30,6 +30,11 @@ export function logRetentionMs(metaData: Pick<MetaData, 'configuration'>): numbe
   return propertyMs(metaData, 'delta.logRetentionDuration', 'interval 30 days');
 }
 
+/** As Spark: true where nothing is said. */
+export function isLogCleaned({ configuration }: Pick<MetaData, 'configuration'>): boolean {
+  return configuration['delta.enableExpiredLogCleanup']?.toLowerCase() !== 'false';
+}
+
 export const TRANSACTION_RETENTION = 'delta.setTransactionRetentionDuration';
 
 /** How long a txn lives after its `lastUpdated`; null, the default: for ever. */

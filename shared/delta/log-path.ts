@@ -4,6 +4,9 @@ export type LogPath =
   | { readonly kind: 'checkpoint'; readonly version: bigint; readonly format: 'parquet' | 'json'; readonly key: string }
   | { readonly kind: 'checkpoint-part'; readonly version: bigint; readonly part: number; readonly parts: number; readonly key: string };
 
+/** Files beside commits that no reader needs: of version checksums and of compacted commits, the last version they tell of. */
+export interface LogAid { readonly version: bigint; readonly key: string }
+
 export const LOG_FOLDER = '_delta_log/';
 export const LAST_CHECKPOINT = `${LOG_FOLDER}_last_checkpoint`;
 export const SIDECAR_FOLDER = `${LOG_FOLDER}_sidecars/`;
@@ -12,6 +15,8 @@ const VERSION_DIGITS = 20;
 const COMMIT = /^(\d{20})\.json$/;
 const CLASSIC = /^(\d{20})\.checkpoint\.parquet$/;
 const PART = /^(\d{20})\.checkpoint\.(\d{10})\.(\d{10})\.parquet$/;
+const CHECKSUM = /^(\d{20})\.crc$/;
+const COMPACTED = /^\d{20}\.(\d{20})\.compacted\.json$/;
 const V2 = /^(\d{20})\.checkpoint\.[0-9a-fA-F-]{36}\.(parquet|json)$/;
 
 export function commitKey(version: bigint): string {
@@ -44,6 +49,13 @@ export function parseLogPath(key: string): LogPath | null {
   const v2 = V2.exec(name);
   if (v2) return { kind: 'checkpoint', version: BigInt(v2[1]), format: v2[2] as 'parquet' | 'json', key };
   return null;
+}
+
+export function parseLogAid(key: string): LogAid | null {
+  if (!key.startsWith(LOG_FOLDER)) return null;
+  const name = key.slice(LOG_FOLDER.length);
+  const found = CHECKSUM.exec(name) ?? COMPACTED.exec(name);
+  return found && { version: BigInt(found[1]), key };
 }
 
 function digits(version: bigint): string {

@@ -73,13 +73,14 @@ export async function refreshSnapshot(source: LogSource, snapshot: Snapshot): Pr
     if (beyond.some(({ kind }) => kind !== 'commit')) return loadAnew(source);
     throw logGap(source, version + 1n, beyond[0].version);
   }
-  if (version === snapshot.version) return seenNewest(snapshot, nowMs);
+  const checkpointVersion = since.reduce((newest, path) => (path.kind === 'checkpoint' && path.version > newest ? path.version : newest), snapshot.checkpointVersion);
+  if (version === snapshot.version) return seenNewest(checkpointVersion === snapshot.checkpointVersion ? snapshot : { ...snapshot, checkpointVersion }, nowMs);
   const replay = new Replay(snapshot);
   for await (const { value } of readAhead(snapshot.version + 1n, version, (each) => readCommit(source, each))) {
     if (value === null) return loadAnew(source);
     replay.apply(value);
   }
-  return seenNewest(replay.finish(version, snapshot.checkpointVersion, source.table), nowMs);
+  return seenNewest(replay.finish(version, checkpointVersion, source.table), nowMs);
 }
 
 const OUTDATED_MS_MAX = 86_400_000;
@@ -180,7 +181,7 @@ async function firstReadable(source: LogSource, segments: readonly LogSegment[])
     const from = checkpointVersion + 1n;
     const commits = readAhead(from, version, (each) => source.store.get(commitKey(each)));
     const replay = new Replay(null);
-    if (!(await readCheckpoints(source, checkpoint, replay))) continue;
+    if (!(await readCheckpoints(source, checkpoint, (actions) => replay.apply(actions)))) continue;
     for await (const { version: each, value: bytes } of commits) {
       if (bytes === null) throw versionGone(source, each, { from, to: version });
       replay.apply(parseActions(bytes, `${source.table} version ${each}`));
@@ -190,10 +191,10 @@ async function firstReadable(source: LogSource, segments: readonly LogSegment[])
   return null;
 }
 
-/** False: a file is missing or damaged. */
-async function readCheckpoints(source: LogSource, keys: readonly string[], replay: Replay): Promise<boolean> {
+/** Gives the actions of a checkpoint's files to `use`, in pieces. False: a file is missing or damaged. */
+export async function readCheckpoints(source: LogSource, keys: readonly string[], use: (actions: Iterable<Action>) => void): Promise<boolean> {
   try {
-    for (const key of keys) await readCheckpoint(source, key, replay);
+    for (const key of keys) await readCheckpoint(source, key, use);
     return true;
   } catch (error) {
     if (error instanceof TableError) return false;
@@ -201,14 +202,14 @@ async function readCheckpoints(source: LogSource, keys: readonly string[], repla
   }
 }
 
-/** Folds in one file of a checkpoint, and the sidecars it names (PROTOCOL.md, "V2 Spec"). */
-async function readCheckpoint(source: LogSource, key: string, replay: Replay): Promise<void> {
+/** One file of a checkpoint, and the sidecars it names (PROTOCOL.md, "V2 Spec"). */
+async function readCheckpoint(source: LogSource, key: string, use: (actions: Iterable<Action>) => void): Promise<void> {
   const sidecars: string[] = [];
   const pieces = key.endsWith('.json') ? [await jsonCheckpoint(source, key)] : source.codec.read(source.store, key);
   for await (const piece of pieces) {
-    replay.apply(noting(sidecars, parseActions(piece, `${source.table} ${key}`)));
+    use(noting(sidecars, parseActions(piece, `${source.table} ${key}`)));
   }
-  for (const sidecar of sidecars) await readCheckpoint(source, SIDECAR_FOLDER + sidecarName(sidecar), replay);
+  for (const sidecar of sidecars) await readCheckpoint(source, SIDECAR_FOLDER + sidecarName(sidecar), use);
 }
 
 async function jsonCheckpoint({ store, table }: LogSource, key: string): Promise<Uint8Array> {

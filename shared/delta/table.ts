@@ -2,6 +2,8 @@ import type { Clock } from '../clock.ts';
 import { TableError } from '../errors.ts';
 import type { Action, MetaData } from './actions.ts';
 import { checkpointDue, writeCheckpoint } from './checkpoint.ts';
+import { cleanLog, mayNotClean } from './clean-log.ts';
+import type { CleanOptions, CleanOutcome } from './clean-log.ts';
 import { commit, createTable } from './commit.ts';
 import type { CommitOutcome, Transaction } from './commit.ts';
 import { isOutdated, loadSnapshot, loadSnapshotAt, readCommits, refreshSnapshot } from './log-reader.ts';
@@ -24,6 +26,8 @@ export class DeltaTable {
   readonly source: LogSource;
   readonly #clock: Clock;
   #snapshot: Snapshot;
+  /** Day (UTC, by the store's clock) on which this process last looked for superfluous log files. */
+  #cleanedOn = -1;
 
   private constructor(source: LogSource, snapshot: Snapshot, clock: Clock) {
     this.source = source;
@@ -91,6 +95,16 @@ export class DeltaTable {
 
   async checkpoint(): Promise<void> {
     this.#keep(await writeCheckpoint(this.source, this.#snapshot));
+  }
+
+  /** Cleans the log, once a day for this object, since the retention ends at midnight; null where it was done, or where nothing can be due. */
+  async cleanLogIfDue(options: CleanOptions): Promise<CleanOutcome | null> {
+    const nowMs = this.source.store.nowMs();
+    const day = Math.floor(nowMs / 86_400_000);
+    if (this.#cleanedOn === day || mayNotClean(this.#snapshot, nowMs) !== null) return null;
+    const outcome = await cleanLog(this.source, this.#snapshot, options);
+    if (outcome.kind === 'kept' || !outcome.more) this.#cleanedOn = day;
+    return outcome;
   }
 
   /** Only forward: of calls that overlap, one that began earlier may end later. Returns the newest. */

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { RelationEngine } from '../columnar/relation.ts';
+import { TRANSACTION_RETENTION } from '../delta/interval.ts';
 import type { RowTable } from '../delta/operations/row-table.ts';
 import type { CheckpointCodec } from '../delta/parquet.ts';
 import { DeltaTable } from '../delta/table.ts';
@@ -71,17 +72,24 @@ export class Lake<E extends RelationEngine = RelationEngine> {
     const place = this.#place(name);
     if (this.#options.create === false) {
       const found = await openTable(place);
-      if (found) return found;
+      if (found) return keepingProgress(found);
       throw new ConfigError('lake/no-table', `${this.store.url} has no table ${name} yet; "assay run" or "assay start" on this lake makes it`, { facts: { lake: this.store.url, table: name } });
     }
     const { store, codec, engine, clock, folder } = place;
-    return { delta: await DeltaTable.ensure({ store, codec, table: name }, this.definition(name), clock), engine, clock, folder };
+    return keepingProgress({ delta: await DeltaTable.ensure({ store, codec, table: name }, this.definition(name), clock), engine, clock, folder });
   }
 
   #place(name: string): TablePlace<E> {
     const { store, engine, codec, clock } = this.#options;
     return { store: store.sub(name), folder: `${name}/`, table: name, engine, codec, clock };
   }
+}
+
+/** A table of ours whose txns expire would forget what it has taken in, and take it in again (semantics.md, section 6). */
+function keepingProgress<T extends RowTable>(table: T): T {
+  const text = table.delta.snapshot.metaData.configuration[TRANSACTION_RETENTION];
+  if (text === undefined) return table;
+  throw new ConfigError('lake/progress-expires', `${table.delta.source.table} has ${TRANSACTION_RETENTION} = ${text}: its progress would be forgotten, and rows taken in twice. Unset the property`, { facts: { table: table.delta.source.table } });
 }
 
 export interface TablePlace<E extends RelationEngine> extends Pick<LakeOptions<E>, 'engine' | 'codec' | 'clock'> {

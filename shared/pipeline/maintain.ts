@@ -2,17 +2,23 @@ import type { Clock } from '../clock.ts';
 import type { AddFile } from '../delta/actions.ts';
 import { areLive, compactFiles } from '../delta/operations/optimize.ts';
 import type { RowTable } from '../delta/operations/row-table.ts';
+import { progressOf } from '../delta/snapshot.ts';
 import type { Snapshot } from '../delta/snapshot.ts';
 import type { Lake } from './lake.ts';
 import type { WriteObserver } from './observer.ts';
-import { rowsOf } from './stage.ts';
+import { REFINE } from './refine.ts';
+import { SCORE } from './score.ts';
+import { rowsOf, stageAppId } from './stage.ts';
 import type { StageOutcome } from './stage.ts';
+import { BRONZE, GOLD, SILVER } from './tables.ts';
 
 export interface MaintainOptions {
   readonly lake: Lake;
   readonly clock: Clock;
   readonly checkpointInterval: bigint;
   readonly observe: WriteObserver;
+  /** For people: what keeps a log from being cleaned. */
+  readonly say?: (line: string) => void;
 }
 
 /** Files below the target are merged, `FILES_MIN` or more of a partition at a time, one commit a bin. */
@@ -20,8 +26,15 @@ const FILE_BYTES_TARGET = 128 * 1024 * 1024;
 const FILE_BYTES_SMALL = FILE_BYTES_TARGET / 2;
 const FILES_MIN = 8;
 const BINS_MAX = 16;
+/** Who reads a table version by version, and which table keeps how far it came. */
+const CONSUMERS: Readonly<Record<string, { readonly stage: string; readonly target: string } | undefined>> = {
+  [BRONZE]: { stage: REFINE, target: SILVER },
+  [SILVER]: { stage: SCORE, target: GOLD },
+};
 
-/** Compacts small files and writes checkpoints that are due. Rows never change; a bin that meets a rival is left for the next tick. */
+/**
+ * Compacts small files, writes checkpoints that are due, and cleans logs. Rows never change; a bin that meets a rival is left for the next tick.
+ */
 export async function maintain(options: MaintainOptions): Promise<StageOutcome> {
   let [rows, version, bins] = [0, -1n, 0];
   for (const name of options.lake.names) {
@@ -36,8 +49,20 @@ export async function maintain(options: MaintainOptions): Promise<StageOutcome> 
       bins++;
     }
     await table.delta.checkpointIfDue(options.checkpointInterval);
+    await cleanLog(table, name, options);
   }
   return bins === 0 ? { kind: 'nothing-to-do' } : { kind: 'committed', rows, version, more: false };
+}
+
+/** Never past a stage that reads the table (semantics.md, section 6). */
+async function cleanLog({ delta }: RowTable, name: string, { lake, say }: MaintainOptions): Promise<void> {
+  const consumer = CONSUMERS[name];
+  const target = consumer && (await lake.table(consumer.target)).delta;
+  const consumed = consumer && target ? progressOf(target.snapshot, stageAppId(consumer.stage, delta.id)) ?? -1n : null;
+  const outcome = await delta.cleanLogIfDue({ consumed });
+  if (outcome?.kind !== 'kept') return;
+  if (outcome.why === 'consumer') say?.(`${name}: its log is older than it needs to be, and stays: ${consumer?.stage} has read up to version ${consumed} only; look why ${consumer?.stage} is behind`);
+  if (outcome.why === 'damaged') say?.(`${name}: its log is older than it needs to be, and stays: the checkpoint that it would begin with cannot be read; delete that file, and the next one serves`);
 }
 
 /** Which files to merge: per partition, small ones in order of age, up to the target size. Pure. */

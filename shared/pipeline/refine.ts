@@ -45,8 +45,8 @@ export async function refine(options: RefineOptions): Promise<StageOutcome> {
     const version = await mergeIntoSilver({ slice, batch, tally, snapshot, sourceId: bronze.delta.id }, options);
     return version === null ? null : { kind: 'committed', rows: tally.total('bronze'), version, more: slice.more };
   });
-  await silver.delta.checkpointIfDue(checkpointInterval);
-  await quarantine.delta.checkpointIfDue(checkpointInterval);
+  // Bronze's, too: its snapshot was just refreshed here, and ingest should not wait for it.
+  for (const { delta } of [bronze, silver, quarantine]) await delta.checkpointIfDue(checkpointInterval);
   return outcome;
 }
 

@@ -42,6 +42,27 @@ test('folding version by version gives what folding at once gives, and leaves th
   }), { numRuns: 100 });
 });
 
+test('snapshots that are held stay as they were, whatever is folded onto them and in which order', () => {
+  fc.assert(fc.property(fc.array(logs, { minLength: 2, maxLength: 3 }), fc.infiniteStream(fc.nat({ max: 99 })), (branches, picks) => {
+    // Every branch goes on from some version of any branch before it.
+    const held: { snapshot: Snapshot; versions: Action[][] }[] = [{ snapshot: replay([branches[0][0]]), versions: [branches[0][0]] }];
+    for (const branch of branches) {
+      for (const actions of branch.slice(1)) {
+        const from = held[picks.next().value % held.length];
+        held.push({ snapshot: replay([actions], from.snapshot), versions: [...from.versions, actions] });
+      }
+    }
+    for (const { snapshot, versions } of held) expect(state(snapshot)).toEqual(state(replay(versions)));
+  }), { numRuns: 100 });
+});
+
+test('files come in the order in which they were last added, however they were folded in', () => {
+  fc.assert(fc.property(logs, (versions) => {
+    const steps = versions.reduce<Snapshot | null>((base, actions) => replay([actions], base), null)!;
+    expect([...steps.files.keys()]).toEqual([...replay(versions).files.keys()]);
+  }), { numRuns: 200 });
+});
+
 test('a vector is a file of its own: the version that adds it removes the former', () => {
   const snapshot = replay([[...HEAD, add('a'), add('b')], [remove('a'), add('a', vector(1))], [add('a', vector(9)), remove('a', vector(1))]]);
   expect([...snapshot.files.values()].map(({ path, deletionVector }) => [path, deletionVector?.offset])).toEqual([['b', undefined], ['a', 9]]);
@@ -80,6 +101,6 @@ test('a version that needs a feature we lack is refused when it comes', () => {
 });
 
 test('unknown actions and unknown fields do no harm, and fields stay', () => {
-  const snapshot = replay([[...HEAD, { novel: { a: 1 } } as Action, { add: { ...add('a').add!, baseRowId: 7 } } as Action]]);
+  const snapshot = replay([[...HEAD, { novel: { a: 1 } } as Action, { add: { ...add('a').add!, baseRowId: 7 } }]]);
   expect(snapshot.files.get('a')).toMatchObject({ baseRowId: 7 });
 });

@@ -3,6 +3,9 @@ import type { AddFile } from '../../shared/delta/actions.ts';
 import type { Snapshot } from '../../shared/delta/snapshot.ts';
 import { planBins } from '../../shared/pipeline/maintain.ts';
 import { beforeCommit, liveFiles } from '../support/foreign-commit.ts';
+import { collect } from '../support/collect.ts';
+import { patientClock } from '../support/delta.ts';
+import { MemoryStore } from '../support/memory-store.ts';
 import { OpenLakes, range } from '../support/lakes.ts';
 import { event, record } from '../support/test-lake.ts';
 import type { TestLake } from '../support/test-lake.ts';
@@ -76,5 +79,57 @@ describe('maintain', () => {
     expect(await lake.rows('silver_events', 'SELECT event_id FROM rows WHERE value = 1 ORDER BY 1')).toEqual([{ event_id: 'a3' }, { event_id: 'b3' }]);
     await lake.drain();
     expect((await lake.balance()).verdict).toBe('ok');
+  });
+
+  describe('logs', () => {
+    const DAY_MS = 86_400_000;
+    let said: string[];
+    let clock: ReturnType<typeof patientClock>;
+    beforeEach(async () => {
+      said = [];
+      clock = patientClock();
+      lake = await lakes.open({ clock, store: new MemoryStore({ clock }), say: (line) => said.push(line) });
+    });
+    const commits = async (table: string) => {
+      const keys = (await collect(lake.lake.store.list(`${table}/_delta_log/`))).map((info) => info.key);
+      return keys.filter((name) => /\d{20}\.json$/.test(name)).map((name) => Number(name.slice(-25, -5)));
+    };
+    /** A slice a day, and then as long as the log is kept. */
+    const age = async (days: number, refineToo: boolean) => {
+      for (let day = 0; day < days; day++) {
+        clock.advance(DAY_MS);
+        await lake.ingest([record(offset++, event(`e${offset}`))]);
+        if (refineToo) await lake.drain();
+        await lake.maintain();
+      }
+      clock.advance(31 * DAY_MS);
+    };
+
+    test('lose what is older than they are kept, once a checkpoint is', async () => {
+      await age(25, true);
+      const before = await content();
+      await lake.maintain();
+      expect((await commits('bronze_events'))[0]).toBeGreaterThan(10);
+      expect((await commits('silver_events'))[0]).toBeGreaterThan(10);
+      const fresh = await lakes.another(lake);
+      expect((await (await fresh.lake.table('bronze_events')).delta.refresh()).files.size).toBeGreaterThan(0);
+      expect(await content()).toEqual(before);
+      expect(said).toEqual([]);
+      await lake.ingest([record(offset++, event('late'))]);
+      await lake.drain();
+      expect((await lake.balance()).verdict).toBe('ok');
+    });
+
+    test('stay as far as a stage has yet to read them, and somebody is told', async () => {
+      await age(25, false);
+      await lake.maintain();
+      expect((await commits('bronze_events'))[0]).toBe(0);
+      expect(said).toEqual([expect.stringContaining('bronze_events: its log is older than it needs to be, and stays: refine has read up to version -1 only') as string]);
+      await lake.drain();
+      clock.advance(DAY_MS);
+      await lake.maintain();
+      expect((await commits('bronze_events'))[0]).toBeGreaterThan(10);
+      expect((await lake.balance()).verdict).toBe('ok');
+    });
   });
 });

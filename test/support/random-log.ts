@@ -14,13 +14,16 @@ const partitionValues = fc.dictionary(fc.constantFrom('p', 'q"r'), fc.option(tex
 const int64 = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n });
 
 const add: fc.Arbitrary<Action> = fc.record({ path, partitionValues, size: fc.maxSafeNat(), modificationTime: fc.maxSafeNat(), dataChange: fc.boolean(), stats: fc.option(text), deletionVector: vector }).map((file) => ({ add: file }));
+/** Fields and actions that this code does not know. */
+const novelAdd: fc.Arbitrary<Action> = fc.record({ path, partitionValues, size: fc.maxSafeNat(), modificationTime: fc.maxSafeNat(), dataChange: fc.boolean(), baseRowId: int64, tags: fc.dictionary(fc.constantFrom('t', 'u'), fc.option(text)), clusteringProvider: text }).map((file) => ({ add: file }));
+const novel = fc.constantFrom({ novelAction: { a: [1, null] } } as Action, { checkpointMetadata: { version: 1 } } as Action, { cdc: { path: 'x', partitionValues: {}, size: 1, dataChange: false } } as Action);
 const remove: fc.Arbitrary<Action> = fc.record({ path, dataChange: fc.boolean(), deletionTimestamp: fc.maxSafeNat(), extendedFileMetadata: fc.constant(true), partitionValues, size: fc.maxSafeNat(), deletionVector: vector }).map((file) => ({ remove: file }));
 const txn: fc.Arbitrary<Action> = fc.record({ appId: fc.constantFrom('a/1', 'b/2', 'c/3'), version: int64, lastUpdated: fc.maxSafeNat() }).map((value) => ({ txn: value }));
 const metaData: fc.Arbitrary<Action> = fc.record({ name: text, configuration: fc.dictionary(fc.constantFrom('k', 'l.m'), text) }).map((change) => ({ metaData: { ...METADATA, ...change } }));
 const domain: fc.Arbitrary<Action> = fc.record({ domain: fc.constantFrom('d', 'e'), configuration: text, removed: fc.boolean() }).map((value) => ({ domainMetadata: value }));
 
 /** One version: of each file, application and domain at most one action, as the protocol has it. */
-const version = fc.uniqueArray(fc.oneof({ arbitrary: add, weight: 6 }, { arbitrary: remove, weight: 4 }, { arbitrary: txn, weight: 3 }, domain, metaData), {
+const version = fc.uniqueArray(fc.oneof({ arbitrary: add, weight: 6 }, novelAdd, novel, { arbitrary: remove, weight: 4 }, { arbitrary: txn, weight: 3 }, domain, metaData), {
   maxLength: 8,
   selector: (action) => {
     const file = action.add ?? action.remove;

@@ -87,6 +87,8 @@ export interface TestLakeOptions {
   /** One that others close. */
   readonly engine?: Engine;
   readonly checkpointInterval?: bigint;
+  /** What maintain tells people. */
+  readonly say?: (line: string) => void;
 }
 
 const eventsText = () => readFile(new URL('../../pipelines/events.json', import.meta.url), 'utf8');
@@ -114,7 +116,7 @@ export async function openTestLake(options: TestLakeOptions = {}): Promise<TestL
     ingest: (records) => ingest(records, { ...common, broker, consumerGroup: 'test' }),
     refine: runRefine,
     score: runScore,
-    maintain: () => maintain(common),
+    maintain: () => maintain({ ...common, say: options.say ?? (() => undefined) }),
     drain: async (sliceRows) => {
       for (const stage of [runRefine, runScore]) {
         let runs = 0;
