@@ -5,6 +5,7 @@ import { systemClock } from '../../shared/clock.ts';
 import type { ColumnKind, LoadColumn } from '../../shared/columnar/load-column.ts';
 import type { Predicate } from '../../shared/columnar/predicate.ts';
 import type { Relation, RelationEngine, RelationSession, Row } from '../../shared/columnar/relation.ts';
+import type { LogSource } from '../../shared/delta/log-reader.ts';
 import type { AddFile } from '../../shared/delta/actions.ts';
 import type { CommitOutcome, Transaction } from '../../shared/delta/commit.ts';
 import { withoutPlace } from '../../shared/delta/operations/change-rows.ts';
@@ -24,6 +25,7 @@ import { duckOver } from '../../shared/open-lake.ts';
 import type { ObjectStore } from '../../shared/storage/object-store.ts';
 import { openDeltaBench } from './delta.ts';
 import type { DeltaBench } from './delta.ts';
+import { LinesCodec } from './lines-codec.ts';
 import { MemoryRelations } from './memory-relations.ts';
 import { MemoryStore } from './memory-store.ts';
 
@@ -59,7 +61,7 @@ export class RowTables {
   }
 
   async create({ engine, vectors }: RowMode, { fields, partitionColumns = [], configuration = {}, store = new MemoryStore({ clock: this.#clock }) }: RowTableOptions): Promise<TestTable> {
-    await DeltaTable.ensure(this.#bench.source(store), {
+    await DeltaTable.ensure(this.#source(engine, store), {
       name: 'test', description: '', schema: struct(...fields), partitionColumns,
       configuration: { ...(vectors ? { 'delta.enableDeletionVectors': 'true' } : {}), ...configuration },
     }, this.#clock);
@@ -71,9 +73,13 @@ export class RowTables {
   }
 
   async #open(engine: RowMode['engine'], store: ObjectStore): Promise<TestTable> {
-    const delta = (await DeltaTable.open(this.#bench.source(store), this.#clock))!;
+    const delta = (await DeltaTable.open(this.#source(engine, store), this.#clock))!;
     const relations = engine === 'duckdb' ? await this.#duckdb(store) : new MemoryRelations(store);
     return new TestTable({ delta, engine: relations, folder: '', clock: this.#clock }, () => this.#open(engine, store));
+  }
+
+  #source(engine: RowMode['engine'], store: ObjectStore): LogSource {
+    return engine === 'duckdb' ? this.#bench.source(store) : { store, codec: new LinesCodec(), table: 'test' };
   }
 
   /** Each writer with a folder of its own for what it downloads. */
@@ -200,5 +206,8 @@ export function sorted(rows: readonly Row[]): Row[] {
 
 /** One text a row: equal texts, equal rows. */
 export function rowText(row: Row): string {
-  return JSON.stringify(Object.entries(row).sort(([a], [b]) => (a < b ? -1 : 1)), (_key, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value));
+  return JSON.stringify(Object.entries(row).sort(([a], [b]) => (a < b ? -1 : 1)), (_key, value: unknown) => {
+    if (typeof value === 'bigint') return `${value}n`;
+    return typeof value === 'number' && !Number.isFinite(value) ? `${value} number` : value;
+  });
 }
