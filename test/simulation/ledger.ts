@@ -29,7 +29,7 @@ export class LedgerTable {
 
 const COMMIT = /^(?:(.*)\/)?(_delta_log\/\d{20}\.json)$/;
 /** Progress of these kinds only goes forward. */
-const PROGRESS = /^(?:bronze|refine|score|writer|bump)\//;
+const PROGRESS = /^(?:bronze|refine|score|writer|bump|mark)\//;
 
 /**
  * Every promise of a table that can be checked when a commit lands: versions come one after the other, each once; what is added exists,
@@ -37,6 +37,7 @@ const PROGRESS = /^(?:bronze|refine|score|writer|bump)\//;
  */
 export class Ledger {
   readonly tables = new Map<string, LedgerTable>();
+  commits = 0;
   readonly #fail: (message: string) => void;
   readonly #exists: (key: string) => boolean;
 
@@ -59,6 +60,7 @@ export class Ledger {
       return;
     }
     table.version = version;
+    this.commits++;
     this.#apply(table, linesOf(body), { where, nowMs });
   }
 

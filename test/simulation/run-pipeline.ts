@@ -37,13 +37,15 @@ export async function runPipeline({ seed, keepTrace = false, mutant }: RunOption
   const supervisor = new Supervisor(world, mutant);
   for (const name of ['worker-a', 'worker-b']) supervisor.keep(name, (host) => runWorker(host, site));
   void rebalanceNowAndThen(world, site.group, chance.fork());
-  const isThrough = () => {
+  let [isThrough, commits] = [false, -1];
+  const isDone = () => {
     if (scheduler.turns === FAULTY_TURNS_MAX) world.calmDown();
-    return world.isSettled && isDrained(world, site);
+    if (world.ledger.commits !== commits) [isThrough, commits] = [isDrained(world, site), world.ledger.commits];
+    return isThrough && world.isSettled;
   };
   const result = { weather: weather.name, faults: world.counts };
   try {
-    const digest = await scheduler.run(isThrough, TURNS_MAX);
+    const digest = await scheduler.run(isDone, TURNS_MAX);
     supervisor.end();
     await check(world, site);
     return { ...result, failure: null, turns: scheduler.turns, digest, trace: scheduler.trace };

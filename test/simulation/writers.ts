@@ -1,12 +1,12 @@
 import { removeOf } from '../../shared/delta/actions.ts';
 import type { Action, AddFile } from '../../shared/delta/actions.ts';
-import type { CheckpointCodec } from '../../shared/delta/parquet.ts';
 import { field, struct } from '../../shared/delta/schema.ts';
 import { progressOf } from '../../shared/delta/snapshot.ts';
 import type { Snapshot } from '../../shared/delta/snapshot.ts';
 import { DeltaTable } from '../../shared/delta/table.ts';
 import type { TableDefinition } from '../../shared/delta/table.ts';
 import { TableError, TransientError } from '../../shared/errors.ts';
+import { LinesCodec } from '../support/lines-codec.ts';
 import { keepDoing } from './supervisor.ts';
 import type { Host } from './supervisor.ts';
 
@@ -14,6 +14,7 @@ import type { Host } from './supervisor.ts';
 export const TABLE = 'numbers';
 const APPENDS_OF_A_SOURCE = 6;
 const BUMPS_OF_A_SOURCE = 4;
+const MARKS_OF_A_SOURCE = 4;
 export const COUNTERS = 2;
 
 /** A row of a data file: an item of a source, a counter, or a blind item. */
@@ -27,20 +28,7 @@ export interface BlindItems {
 
 const DEFINITION: TableDefinition = { name: TABLE, description: '', schema: struct(field('x', 'long')), partitionColumns: [], configuration: {} };
 
-export const linesCodec: CheckpointCodec = {
-  async *read(store, key) {
-    const bytes = await store.get(key);
-    const text = Buffer.from(bytes ?? []).toString('utf8');
-    if (!text.endsWith('\nend\n')) throw new TableError('delta/checkpoint-damaged', 'a checkpoint without its end, or none');
-    yield Buffer.from(text.slice(0, -'end\n'.length));
-  },
-  async write(store, key, lines) {
-    const body = Buffer.from([...lines, 'end', ''].join('\n'));
-    const kind = await store.putIfAbsent(key, body);
-    if (kind === 'unknown') throw new TransientError('test/unknown', `whether ${key} was put is not known`);
-    return { kind, bytes: body.length };
-  },
-};
+export const linesCodec = new LinesCodec();
 
 /** One process. All of them work on all sources: whoever finds the next item missing writes it. */
 export async function runWriter(host: Host, { sources, blind }: { sources: number; blind: BlindItems }): Promise<void> {
@@ -51,6 +39,7 @@ export async function runWriter(host: Host, { sources, blind }: { sources: numbe
   const all = Array.from({ length: sources }, (_value, source) => [
     doing(800, (writer) => writer.append(source)),
     doing(800, (writer) => writer.bump(source)),
+    doing(800, (writer) => writer.mark(source)),
   ]);
   await Promise.all([...all.flat(), doing(3_000, (writer) => writer.appendBlindly(blind)), doing(2_000, (writer) => writer.compact())]);
 }
@@ -58,7 +47,7 @@ export async function runWriter(host: Host, { sources, blind }: { sources: numbe
 /** Where the table's progress stands when all is written. */
 export function finalTxns(sources: number): Map<string, bigint> {
   return new Map(Array.from({ length: sources }, (_value, source) => [
-    [`writer/${source}`, BigInt(APPENDS_OF_A_SOURCE - 1)], [`bump/${source}`, BigInt(BUMPS_OF_A_SOURCE - 1)],
+    [`writer/${source}`, BigInt(APPENDS_OF_A_SOURCE - 1)], [`bump/${source}`, BigInt(BUMPS_OF_A_SOURCE - 1)], [`mark/${source}`, BigInt(MARKS_OF_A_SOURCE - 1)],
   ] as const).flat());
 }
 
@@ -118,6 +107,17 @@ class Writer {
     }
     await this.#commit(base, { operation: 'MERGE', rows: [{ counter, count: 1 }], txn: [appId, next], reads: 'table' });
     return { more: true };
+  }
+
+  /** Progress alone, without a file. */
+  async mark(source: number): Promise<{ more: boolean }> {
+    const appId = `mark/${source}`;
+    const base = await this.#base();
+    const next = Number(progressOf(base, appId) ?? -1n) + 1;
+    if (next === MARKS_OF_A_SOURCE) return { more: false };
+    const txn = { appId, version: BigInt(next), lastUpdated: this.#host.clock.nowMs() };
+    await this.#table.commit(base, { operation: 'STREAMING UPDATE', actions: [{ txn }], reads: 'nothing' });
+    return { more: false };
   }
 
   /** Without progress: only what was acknowledged must be there, once. */
