@@ -9,7 +9,7 @@ import { judgeConflict } from './conflict.ts';
 import type { ClashOver, ConflictVerdict, Intention } from './conflict.ts';
 import { deletedFileRetentionMs } from './interval.ts';
 import { commitKey } from './log-path.ts';
-import { advance, readCommit } from './log-reader.ts';
+import { advance, isOutdated, readCommit } from './log-reader.ts';
 import type { LogSource } from './log-reader.ts';
 import { checkWritable } from './protocol.ts';
 import { Replay } from './snapshot.ts';
@@ -37,7 +37,7 @@ export type CommitOutcome =
   /** `retries`: puts that were lost to rivals or to silence before the one that counts. */
   | { readonly kind: 'committed'; readonly snapshot: Snapshot; readonly retries: number }
   /**
-   * A rival's commit and ours exclude each other, or (`age`) the new files are so old that a VACUUM may soon take them: plan again on `snapshot`.
+   * A rival's commit and ours exclude each other, or (`age`) the new files or the base are so old that VACUUM or log cleanup may take what they need: plan again on `snapshot`.
    * Our data files stay; VACUUM removes orphans.
    */
   | { readonly kind: 'clash'; readonly over: ClashOver | 'age'; readonly snapshot: Snapshot; readonly retries: number };
@@ -62,7 +62,8 @@ export async function commit(source: LogSource, base: Snapshot, transaction: Tra
   for (let attempt = 0; attempt < COMMIT_BACKOFF.attemptsMax; attempt++) {
     checkTransaction(ours.actions, snapshot);
     checkWritable(snapshot.protocol, snapshot.metaData, source.table, ours.actions);
-    if (isTooOld(source, ours, snapshot)) {
+    const sentAtMs = source.store.nowMs();
+    if (isTooOld(source, ours, snapshot) || isOutdated(snapshot, sentAtMs)) {
       // While a put may still land, planning again could write the rows twice.
       if (lastPut === 'unknown') break;
       return { kind: 'clash', over: 'age', snapshot, retries: attempt };
@@ -70,9 +71,9 @@ export async function commit(source: LogSource, base: Snapshot, transaction: Tra
     const version = snapshot.version + 1n;
     const actions = [{ commitInfo: commitInfo(ours, txnId, base.version, clock) }, ...ours.actions];
     lastPut = await source.store.putIfAbsent(commitKey(version), Buffer.from(printActions(actions)));
-    if (lastPut === 'created') return { kind: 'committed', snapshot: advance(source, snapshot, actions), retries: attempt };
+    if (lastPut === 'created') return { kind: 'committed', snapshot: advance(source, snapshot, actions, sentAtMs), retries: attempt };
     const winner = await readCommit(source, version);
-    if (winner && winnerTxnId(winner) === txnId) return { kind: 'committed', snapshot: advance(source, snapshot, winner), retries: attempt };
+    if (winner && winnerTxnId(winner) === txnId) return { kind: 'committed', snapshot: advance(source, snapshot, winner, sentAtMs), retries: attempt };
     if (winner) {
       lastPut = 'exists';
       const caught = await catchUp(source, snapshot, winner, intentionOf(ours));

@@ -95,11 +95,11 @@ export function isOutdated({ lastSeenNewest, metaData }: Snapshot, nowMs: number
   return nowMs - lastSeenNewest.atMs > Math.min(OUTDATED_MS_MAX, logRetentionMs(metaData) / OUTDATED_SHARE);
 }
 
-/** The next version's snapshot, from that version's actions, which were just put or read. */
-export function advance(source: LogSource, snapshot: Snapshot, actions: readonly Action[]): Snapshot {
+/** The next version's snapshot, from that version's actions. It was the newest when its put was sent; the answer may have come days later. */
+export function advance(source: LogSource, snapshot: Snapshot, actions: readonly Action[], sentAtMs: number): Snapshot {
   const replay = new Replay(snapshot);
   replay.apply(actions);
-  return seenNewest(replay.finish(snapshot.version + 1n, snapshot.checkpointVersion, source.table), source.store.nowMs());
+  return seenNewest(replay.finish(snapshot.version + 1n, snapshot.checkpointVersion, source.table), sentAtMs);
 }
 
 /** The actions of one version, or null where it does not exist. */
