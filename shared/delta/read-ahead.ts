@@ -19,8 +19,9 @@ export function readAhead<T>(from: bigint, to: bigint, read: (version: bigint) =
   return {
     async *[Symbol.asyncIterator]() {
       for (let head = underWay.shift(); head !== undefined; head = underWay.shift()) {
+        const value = await head.value;
         fill();
-        yield { version: head.version, value: await head.value };
+        yield { version: head.version, value };
       }
     },
   };
