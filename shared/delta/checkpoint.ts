@@ -19,7 +19,7 @@ export function checkpointDue(snapshot: Snapshot, interval: bigint): boolean {
  * without what had expired.
  */
 export async function writeCheckpoint(source: LogSource, snapshot: Snapshot): Promise<Snapshot> {
-  checkWritable(snapshot.protocol, snapshot.metaData, source.table);
+  checkWritable(snapshot.protocol, snapshot.metaData, source.table, 'clean');
   const live = withoutExpired(snapshot, source.store.nowMs());
   let size = 0;
   function* lines(): Iterable<string> {

@@ -28,7 +28,7 @@ const DAY_MS = 86_400_000;
  * only its reading tells. Failures: TableError for a table that this code can't write.
  */
 export async function cleanLog(source: LogSource, snapshot: Snapshot, options: CleanOptions): Promise<CleanOutcome> {
-  checkWritable(snapshot.protocol, snapshot.metaData, source.table);
+  checkWritable(snapshot.protocol, snapshot.metaData, source.table, 'clean');
   const hindrance = mayNotClean(snapshot, source.store.nowMs());
   if (hindrance !== null) return { kind: 'kept', why: hindrance };
   const files: ObjectInfo[] = [];

@@ -143,7 +143,7 @@ test('due once the interval has passed, never for version 0', () => {
 });
 
 test('a table whose features we cannot write gets none', async () => {
-  const snapshot = { ...snapshotOf([], 9n), protocol: { minReaderVersion: 1, minWriterVersion: 7, writerFeatures: ['rowTracking'] } };
+  const snapshot = { ...snapshotOf([], 9n), protocol: { minReaderVersion: 1, minWriterVersion: 7, writerFeatures: ['icebergCompatV2'] } };
   await expect(writeCheckpoint(bench.source(store), snapshot)).rejects.toMatchObject({ code: 'delta/protocol' });
   expect(await store.head(checkpointKey(9n))).toBeNull();
 });
