@@ -105,7 +105,7 @@ export function* parseActions(body: Uint8Array, where: string): Generator<Action
     const line = bytes.toString('utf8', at, end);
     lineNumber++;
     at = end + 1;
-    if (line.trim() !== '') yield parseAction(line, where, lineNumber);
+    if (line.startsWith('{') || line.trim() !== '') yield parseAction(line, where, lineNumber);
   }
   return undefined;
 }

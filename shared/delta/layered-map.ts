@@ -77,12 +77,11 @@ const MERGE_SHARE = 4;
 /** Changes on top of a LayeredMap, until `finish`. */
 export class MapDraft<K, V extends object> {
   readonly #base: LayeredMap<K, V>;
+  /** null is a deletion, of what the base has. */
   readonly #changes = new Map<K, V | null>();
-  #size: number;
 
   constructor(base: LayeredMap<K, V> = new LayeredMap<K, V>([], 0)) {
     this.#base = base;
-    this.#size = base.size;
   }
 
   get(key: K): V | undefined {
@@ -91,16 +90,16 @@ export class MapDraft<K, V extends object> {
   }
 
   set(key: K, value: V): void {
-    const before = this.#changes.get(key);
-    if (before === undefined ? !this.#base.has(key) : before === null) this.#size++;
+    const { size } = this.#changes;
+    this.#changes.set(key, value);
+    if (this.#changes.size > size) return;
     // Last set, last in order.
-    if (before !== undefined) this.#changes.delete(key);
+    this.#changes.delete(key);
     this.#changes.set(key, value);
   }
 
   delete(key: K): void {
     if (this.get(key) === undefined) return;
-    this.#size--;
     if (this.#base.has(key)) this.#changes.set(key, null);
     else this.#changes.delete(key);
   }
@@ -108,10 +107,21 @@ export class MapDraft<K, V extends object> {
   /** The draft must not be changed afterwards. Without changes it is the base. */
   finish(): LayeredMap<K, V> {
     if (this.#changes.size === 0) return this.#base;
+    const size = this.#sizeNow();
     const layers = [...this.#base.layers];
     let top: Map<K, V | null> = this.#changes;
     while (layers.length > 0 && top.size * MERGE_SHARE >= layers.at(-1)!.size) top = merged(layers.pop()!, top, layers.length === 0);
-    return new LayeredMap([...layers, top], this.#size);
+    return new LayeredMap([...layers, top], size);
+  }
+
+  #sizeNow(): number {
+    let { size } = this.#base;
+    if (size === 0) return this.#changes.size;
+    for (const [key, value] of this.#changes) {
+      if (value === null) size--;
+      else if (!this.#base.has(key)) size++;
+    }
+    return size;
   }
 }
 
