@@ -60,20 +60,16 @@ interface RowMoves {
   readonly removed: readonly Removed[];
 }
 
-/** Which rows of which files came and went. Whole files that come and go inside the range are left out. */
+interface WholeFile { readonly added: ScannedFile[]; readonly removed: Removed[] }
+
+/** Which rows of which files came and went. Whole files that come and go inside the range are left out, where that hides no other intent. */
 export async function rowMoves(table: RowTable, versions: readonly ChangedVersion[]): Promise<RowMoves> {
   const vectors = new VectorReader(table);
-  const whole = new Map<string, { balance: number; added?: ScannedFile; removed?: Removed }>();
+  const whole = new Map<string, WholeFile>();
   const [added, removed]: [ScannedFile[], Removed[]] = [[], []];
-  const entry = (file: AddFile | RemoveFile) => {
-    const known = whole.get(fileKey(file)) ?? { balance: 0 };
-    whole.set(fileKey(file), known);
-    return known;
-  };
   for (const version of versions) {
     const adds = new Map(version.adds.map((add) => [add.path, add]));
     for (const remove of version.removes) {
-      checkValues(remove, table);
       const again = adds.get(remove.path);
       if (again) {
         adds.delete(remove.path);
@@ -81,23 +77,27 @@ export async function rowMoves(table: RowTable, versions: readonly ChangedVersio
         removed.push({ file: again, only: difference(after, before), by: version });
         added.push({ file: again, only: difference(before, after) });
       } else {
-        const known = entry(remove);
-        known.balance--;
-        known.removed = { file: remove, by: version };
+        wholeFile(whole, remove).removed.push({ file: remove, by: version });
       }
     }
-    for (const add of adds.values()) {
-      const known = entry(add);
-      known.balance++;
-      known.added = { file: add };
-    }
+    for (const add of adds.values()) wholeFile(whole, add).added.push({ file: add });
   }
-  for (const { balance, added: came, removed: went } of whole.values()) {
-    if (balance > 0) added.push(came!);
-    if (balance < 0) removed.push(went!);
+  const intents = new Set(versions.flatMap(({ removes, intent }) => (removes.length > 0 ? [intent] : [])));
+  for (const file of whole.values()) {
+    // A file may come twice without having gone, where a rewrite without data change took it in between.
+    const cancelled = intents.size > 1 ? 0 : Math.min(file.added.length, file.removed.length);
+    added.push(...file.added.slice(cancelled));
+    removed.push(...file.removed.slice(cancelled));
   }
+  for (const { file } of removed) checkValues(file, table);
   const hasRows = ({ only }: ScannedFile) => only === undefined || only.length > 0;
   return { added: added.filter(hasRows), removed: removed.filter(hasRows).sort((a, b) => (a.by.version < b.by.version ? -1 : a.by.version > b.by.version ? 1 : 0)) };
+}
+
+function wholeFile(files: Map<string, WholeFile>, file: AddFile | RemoveFile): WholeFile {
+  const known = files.get(fileKey(file)) ?? { added: [], removed: [] };
+  files.set(fileKey(file), known);
+  return known;
 }
 
 async function removalsOf(session: RelationSession, rows: Relation, removed: readonly Removed[]): Promise<NetChanges['removals']> {
@@ -110,7 +110,7 @@ async function removalsOf(session: RelationSession, rows: Relation, removed: rea
 }
 
 /** PROTOCOL.md leaves the partition values of a remove optional; without them its rows can't be told. */
-function checkValues({ path, partitionValues }: RemoveFile, { delta }: RowTable): void {
+function checkValues({ path, partitionValues }: ScannedFile['file'], { delta }: RowTable): void {
   if (partitionValues || delta.snapshot.metaData.partitionColumns.length === 0) return;
   throw new TableError('delta/remove-without-values', `${delta.source.table}: the removal of ${path} does not say its partition values, so what it took away can't be told; read the table whole`);
 }
