@@ -189,7 +189,7 @@ export class DuckSession implements RelationSession {
   chunks(relation: Relation, columns: readonly ReadColumn[]): AsyncIterable<Chunk> {
     const source = duck(relation);
     const list = columns.map((column) => readSql(column, (name) => source.column(name).type));
-    return this.sql.chunks(`SELECT ${list.length === 0 ? '1' : list.join(', ')} FROM (${source.sql})${source.orderBy}`);
+    return this.sql.chunks(`SELECT ${list.length === 0 ? '1' : list.join(', ')} FROM (${source.sql})${source.orderBy()}`);
   }
 
   write(relation: Relation, target: WriteTarget): Promise<WrittenFile[]> {

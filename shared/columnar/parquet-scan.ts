@@ -2,6 +2,7 @@ import { assert } from '../errors.ts';
 import { FILE, ROW } from './relation.ts';
 import type { FileScan, ScanColumn, ScanFile } from './relation.ts';
 import { DuckRelation, keyName } from './relation-sql.ts';
+import type { Order } from './relation-sql.ts';
 import { fileList, literal, quote } from './sql-text.ts';
 import { sqlType } from './sql-type.ts';
 import type { SqlSource } from './sql-type.ts';
@@ -18,27 +19,48 @@ export interface ScanGroup {
 
 export interface ScanGroups {
   readonly groups: readonly ScanGroup[];
-  /** The groups one after the other are the files in their order. */
-  readonly inOrder: boolean;
+  /** The groups one after the other are the files in their order: all, or those of each partition. */
+  readonly inOrder: Order;
 }
 
-/** So many groups are read in the files' order; beyond that alike files are read together, and rows are sorted where order is seen. */
-const RUNS_MAX = 32;
+/**
+ * So many groups are read one after the other, in the files' order. Beyond that alike files are read together, in parallel, and rows are
+ * sorted where the order across partitions is seen.
+ */
+const RUNS_MAX = 8;
 /** DuckDB copies a selection for every 2,048 rows it is asked about: so large one may be, unless a single file is larger. */
 const SELECTED_ROWS_MAX = 2 ** 22;
 
 export function scanGroups({ columns, files }: FileScan, rowsOf: (index: number) => number): ScanGroups {
-  const partitions = columns.filter(({ isPartition }) => isPartition).map(({ physicalName }) => physicalName);
+  const partitions = columns.filter(({ isPartition }) => isPartition);
   const [runs, alike] = [new Grouping(), new Grouping()];
   for (const [index, { partitionValues, rows }] of files.entries()) {
     // A column may be called `constructor`.
-    const values = partitions.map((name) => (Object.hasOwn(partitionValues, name) ? partitionValues[name] || null : null));
+    const values = partitions.map(({ physicalName }) => (Object.hasOwn(partitionValues, physicalName) ? partitionValues[physicalName] || null : null));
     const file = { partitionValues: values, selection: rows === undefined ? 'all' : 'except' in rows ? 'except' : 'only', index, rows: rowsOf(index) } as const;
     runs.add(file, { consecutive: true });
     alike.add(file, { consecutive: false });
   }
-  const inOrder = runs.groups.length <= Math.max(RUNS_MAX, alike.groups.length);
-  return { groups: inOrder ? runs.groups : alike.groups, inOrder };
+  if (runs.groups.length <= Math.max(RUNS_MAX, alike.groups.length)) return { groups: runs.groups, inOrder: true };
+  return { groups: alike.groups, inOrder: isOneKindEach(alike.groups, partitions) && { within: partitions.map(({ name }) => name) } };
+}
+
+/** Whether files of one partition are in groups that keep their order: of one kind, and under one text of the partition's values. */
+function isOneKindEach(groups: readonly ScanGroup[], partitions: readonly ScanColumn[]): boolean {
+  const kinds = new Map<string, ScanGroup['selection']>();
+  return groups.every(({ partitionValues, selection }) => {
+    if (!partitionValues.every((value, i) => isOnlyText(value, partitions[i].physicalType))) return false;
+    const name = JSON.stringify(partitionValues);
+    const known = kinds.get(name) ?? selection;
+    kinds.set(name, known);
+    return known === selection;
+  });
+}
+
+/** Writers differ in how they print other values: 1.0 or 1, a time with a T or without. */
+function isOnlyText(value: string | null, type: SqlSource): boolean {
+  if (value === null || type === 'string') return true;
+  return type === 'date' ? /^\d{4}-\d\d-\d\d$/.test(value) : (type === 'long' || type === 'integer') && /^(?:0|-?[1-9]\d*)$/.test(value);
 }
 
 class Grouping {

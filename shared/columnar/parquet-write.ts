@@ -55,7 +55,7 @@ function rowsSql(relation: DuckRelation, { columns, partitionBy }: WriteTarget, 
     return `${valueSql(relation, column)} ${value === null ? 'IS NULL' : `= ${scalarSql(value as Scalar, column.type)}`}`;
   });
   const values = columns.map((column) => `${valueSql(relation, column)} AS ${quote(column.name)}`);
-  return `SELECT ${values.join(', ')} FROM (${relation.sql})${where.length === 0 ? '' : ` WHERE ${where.join(' AND ')}`}${relation.orderBy}`;
+  return `SELECT ${values.join(', ')} FROM (${relation.sql})${where.length === 0 ? '' : ` WHERE ${where.join(' AND ')}`}${relation.orderBy(partitionBy)}`;
 }
 
 /** As the target has the column. Names of Delta's columns differ by more than case; another engine may have added some that our rows lack. */

@@ -5,9 +5,12 @@ import type { Column, Relation } from './relation.ts';
 import { quote } from './sql-text.ts';
 import { sqlType } from './sql-type.ts';
 
+/** How far rows come in order: all, none that could be relied on, or those with equal values of these columns. */
+export type Order = boolean | { readonly within: readonly string[] };
+
 /**
  * A relation as SQL. Beyond its columns the SQL gives `keys` hidden ones (BIGINT, see `keyName`): rows are in order of these, and
- * `inOrder` says that the SQL gives them so already (duckdb.org, "Order Preservation"): scans, filters, projections and UNION ALL keep
+ * `inOrder` says how far the SQL gives them so already (duckdb.org, "Order Preservation"): scans, filters, projections and UNION ALL keep
  * order, until a join stands anywhere in the plan. So a sort is paid only where order is seen, and hidden columns that nobody reads are
  * pruned. Without keys the order is none that anybody promised.
  */
@@ -15,9 +18,9 @@ export class DuckRelation implements Relation {
   readonly columns: readonly Column[];
   readonly sql: string;
   readonly keys: number;
-  readonly inOrder: boolean;
+  readonly inOrder: Order;
 
-  constructor(options: { columns: readonly Column[]; sql: string; keys: number; inOrder: boolean }) {
+  constructor(options: { columns: readonly Column[]; sql: string; keys: number; inOrder: Order }) {
     this.columns = options.columns;
     this.sql = options.sql;
     this.keys = options.keys;
@@ -25,7 +28,7 @@ export class DuckRelation implements Relation {
   }
 
   /** With other columns, or in another state of order, by SQL that gives the same keys. */
-  by(sql: string, { columns = this.columns, inOrder = this.inOrder }: { columns?: readonly Column[]; inOrder?: boolean } = {}): DuckRelation {
+  by(sql: string, { columns = this.columns, inOrder = this.inOrder }: { columns?: readonly Column[]; inOrder?: Order } = {}): DuckRelation {
     return new DuckRelation({ columns, sql, keys: this.keys, inOrder });
   }
 
@@ -39,9 +42,12 @@ export class DuckRelation implements Relation {
     return found;
   }
 
-  /** To be put behind a `SELECT … FROM (sql)` whose reader sees the order. */
-  get orderBy(): string {
-    return this.inOrder || this.keys === 0 ? '' : ` ORDER BY ${keyNames(this.keys).join(', ')}`;
+  /** To be put behind a `SELECT … FROM (sql)` whose reader sees the order; he may look at the rows of one value of some columns alone. */
+  orderBy(oneOf: readonly Column[] = []): string {
+    const { inOrder } = this;
+    const known = (name: string) => oneOf.some((column) => column.name === name && sqlType(column.type) === sqlType(this.column(name).type));
+    const given = typeof inOrder === 'boolean' ? inOrder : inOrder.within.every(known);
+    return given || this.keys === 0 ? '' : ` ORDER BY ${keyNames(this.keys).join(', ')}`;
   }
 }
 
@@ -67,7 +73,7 @@ export function listSql(names: readonly string[], alias = ''): string {
 
 /** The rows alone, in order where it is to be seen. */
 export function visibleSql(relation: DuckRelation, options: { ordered: boolean }): string {
-  return `SELECT ${listSql(relation.names)} FROM (${relation.sql})${options.ordered ? relation.orderBy : ''}`;
+  return `SELECT ${listSql(relation.names)} FROM (${relation.sql})${options.ordered ? relation.orderBy() : ''}`;
 }
 
 /** A table of this session, its rows in the order in which they were put in. */
@@ -79,12 +85,14 @@ export function tableRelation(table: string, columns: readonly Column[]): DuckRe
 export function selected(relation: DuckRelation, names: readonly string[]): DuckRelation {
   const columns = names.map((name) => relation.column(name));
   const list = [...names.map(quote), ...keyNames(relation.keys)];
-  return relation.by(`SELECT ${list.length === 0 ? '1' : list.join(', ')} FROM (${relation.sql})`, { columns });
+  const { inOrder } = relation;
+  const kept = typeof inOrder === 'boolean' ? inOrder : inOrder.within.every((name) => names.includes(name)) && inOrder;
+  return relation.by(`SELECT ${list.length === 0 ? '1' : list.join(', ')} FROM (${relation.sql})`, { columns, inOrder: kept });
 }
 
 export function filtered(relation: DuckRelation, predicate: Predicate): DuckRelation {
   const condition = predicateSql(predicate, (name) => relation.column(name).type);
-  return relation.by(`SELECT * FROM (${relation.sql}) WHERE ${condition}`, { inOrder: relation.inOrder && !hasLongList(predicate) });
+  return relation.by(`SELECT * FROM (${relation.sql}) WHERE ${condition}`, { inOrder: !hasLongList(predicate) && relation.inOrder });
 }
 
 /** DuckDB makes a join of an IN with five values or more. */
@@ -108,7 +116,20 @@ export function united(relations: readonly DuckRelation[]): DuckRelation {
     const order = Array.from({ length: keys }, (_value, i) => `${i < relation.keys ? keyName(i) : 'NULL::BIGINT'} AS ${keyName(i + 1)}`);
     return `SELECT ${[...list, `${branch}::BIGINT AS ${keyName(0)}`, ...order].join(', ')} FROM (${relation.sql})`;
   });
-  return new DuckRelation({ columns: [...columns.values()], sql: selects.join(' UNION ALL '), keys: keys + 1, inOrder: relations.every(({ inOrder }) => inOrder) });
+  return new DuckRelation({ columns: [...columns.values()], sql: selects.join(' UNION ALL '), keys: keys + 1, inOrder: commonOrder(relations, columns) });
+}
+
+function commonOrder(relations: readonly DuckRelation[], columns: ReadonlyMap<string, Column>): Order {
+  const within = new Set<string>();
+  for (const { inOrder, columns: own } of relations) {
+    if (inOrder === false) return false;
+    for (const name of inOrder === true ? [] : inOrder.within) {
+      // A cast could make two values one.
+      if (own.some((column) => column.name === name && sqlType(column.type) !== sqlType(columns.get(name)!.type))) return false;
+      within.add(name);
+    }
+  }
+  return within.size === 0 || { within: [...within] };
 }
 
 export function paired(left: DuckRelation, right: DuckRelation, on: readonly string[]): DuckRelation {

@@ -85,6 +85,20 @@ describe('order, with several row groups and two threads', () => {
       await expectOrder(session, scan, numbers(0, count * 5000));
       const [place] = await session.rows(session.where(session.select(scan, [FILE, ROW, 'n', 'p']), compare('n', '=', 37 * 5000 + 11)));
       expect(place).toEqual({ [FILE]: 37, [ROW]: 11n, n: 37 * 5000 + 11, p: 'p1' });
+
+      const wide = await session.scan({ columns, files: files.map((key, i) => ({ ...whole(key, { p: `p${i % 3}` }), rows: { except: positions(i) } })) });
+      const later = await session.values([{ name: 'n', kind: 'integer', values: numbers(1_000_000, 9) }, { name: 'p', kind: 'text', values: numbers(0, 9).map((i) => `p${i % 3}`) }]);
+      const all = [...numbers(0, count * 5000).filter((n) => n % 5000 !== Math.floor(n / 5000)), ...numbers(1_000_000, 9)];
+      const partOf = (n: number) => (n < 1_000_000 ? Math.floor(n / 5000) : n - 1_000_000) % 3;
+      for (const relation of [session.union(wide, later), session.union(session.where(wide, compare('n', '>=', 0)), later)]) {
+        const written = await session.write(relation, { columns: [N], partitionBy: [{ name: 'p', type: 'string' }], statistics: [], keyOf: freshKey });
+        expect(written.map(({ partition }) => partition['p'])).toEqual(['p0', 'p1', 'p2']);
+        for (const [part, { key }] of written.entries()) {
+          const [n] = await readColumns(session, await session.scan({ columns: plain(N), files: [whole(key)] }), ['n']);
+          expect(firstDifference(n, all.filter((value) => partOf(value) === part))).toBe(-1);
+        }
+        await expectOrder(session, relation, all);
+      }
     });
   });
 
