@@ -1,5 +1,7 @@
 import { ConfigError } from '../../shared/errors.ts';
+import { benchAppend } from '../bench/append.ts';
 import { benchIngest } from '../bench/ingest.ts';
+import { benchLog } from '../bench/log.ts';
 import { benchPipeline } from '../bench/pipeline.ts';
 import { benchUpsert } from '../bench/upsert.ts';
 import type { BenchResult } from '../bench/result.ts';
@@ -9,6 +11,8 @@ const benchmarks: Readonly<Record<string, (flags: Flags, emit: (result: BenchRes
   pipeline: benchPipeline,
   ingest: benchIngest,
   upsert: benchUpsert,
+  append: benchAppend,
+  log: benchLog,
 };
 
 export const benchCommand: Command = {

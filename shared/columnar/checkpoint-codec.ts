@@ -23,6 +23,9 @@ const READ_ONLY_ACTIONS: Readonly<Record<string, string>> = {
   sidecar: `STRUCT(path VARCHAR, sizeInBytes BIGINT, modificationTime BIGINT, tags ${STRINGS})`,
 };
 
+/** Those that a table may have many of. */
+const FILE_ACTIONS = new Set(['add', 'remove']);
+
 const BLOCK_CHARS = 1024 * 1024;
 /** Of a Parquet row group that we write, and at least of what is read at a time: what stands in memory, and a piece's worth of parsing. */
 const PIECE_ROWS = 20_480;
@@ -129,30 +132,33 @@ async function checkParquet(path: string, key: string): Promise<void> {
   }
 }
 
-/** A SELECT for each piece: every kind of action there is, the many files by ranges of rows. stats_parsed and other struct forms are left out. */
+/**
+ * A SELECT for each piece: the few actions of other kinds, then the files by ranges of rows. Fields that are null in every row need not be
+ * printed and parsed; stats_parsed and other struct forms are left out.
+ */
 async function exportStatements(session: Session, file: string): Promise<string[]> {
   const from = `FROM read_parquet(${fileList([file])})`;
-  const kinds = Object.entries({ ...ACTIONS, ...READ_ONLY_ACTIONS });
-  const present = await columnsOf(session, `SELECT * ${from}`);
-  const ranges = await rowRanges(session, file);
-  const statements: string[] = [];
-  for (const [name, type] of kinds) {
-    const fields = present.has(name) ? await usedFields(session, from, { name, known: knownFields(type) }) : [];
-    if (fields.length === 0) continue;
-    const select = `SELECT struct_pack(${fields.map((field) => `${quote(field)} := ${quote(name)}.${quote(field)}`).join(', ')}) AS ${quote(name)} ${from} WHERE ${quote(name)} IS NOT NULL`;
-    if (name !== 'add' && name !== 'remove') statements.push(select);
-    else statements.push(...ranges.map((range) => `${select} AND file_row_number >= ${range.from} AND file_row_number < ${range.to}`));
-  }
-  return statements;
+  const kinds = await usedFields(session, from);
+  const pack = ([name, fields]: readonly [string, readonly string[]]) =>
+    `CASE WHEN ${quote(name)} IS NOT NULL THEN struct_pack(${fields.map((field) => `${quote(field)} := ${quote(name)}.${quote(field)}`).join(', ')}) END AS ${quote(name)}`;
+  const select = (some: typeof kinds) => `SELECT ${some.map(pack).join(', ')} ${from} WHERE (${some.map(([name]) => `${quote(name)} IS NOT NULL`).join(' OR ')})`;
+  const [files, others] = [kinds.filter(([name]) => FILE_ACTIONS.has(name)), kinds.filter(([name]) => !FILE_ACTIONS.has(name))];
+  const ranges = files.length === 0 ? [] : await rowRanges(session, file);
+  return [...(others.length === 0 ? [] : [select(others)]), ...ranges.map(({ from: first, to }) => `${select(files)} AND file_row_number >= ${first} AND file_row_number < ${to}`)];
 }
 
-/** The fields with a value anywhere: what is null in every row need not be printed and parsed. */
-async function usedFields(session: Session, from: string, { name, known }: { name: string; known: readonly string[] }): Promise<string[]> {
-  const there = await columnsOf(session, `SELECT unnest(${quote(name)}) ${from}`);
-  const fields = known.filter((field) => there.has(field));
-  if (fields.length === 0) return [];
-  const [counts] = await session.rows(`SELECT ${fields.map((field) => `count(${quote(name)}.${quote(field)}) AS ${quote(field)}`).join(', ')} ${from}`);
-  return fields.filter((field) => counts[field] !== 0n);
+/** The kinds of action that the file has, with the fields we know that have a value anywhere. */
+async function usedFields(session: Session, from: string): Promise<(readonly [kind: string, fields: readonly string[]])[]> {
+  const described = await session.rows(`DESCRIBE SELECT * ${from}`);
+  const there = new Map(described.map((row) => [String(row['column_name']), String(row['column_type'])]));
+  const candidates = Object.entries({ ...ACTIONS, ...READ_ONLY_ACTIONS }).flatMap(([kind, type]) => {
+    const present = there.get(kind)?.startsWith('STRUCT(') ? new Set(fieldNames(there.get(kind)!)) : new Set();
+    return fieldNames(type).filter((field) => present.has(field)).map((field) => ({ kind, field }));
+  });
+  if (candidates.length === 0) return [];
+  const [counts] = await session.rows(`SELECT ${candidates.map(({ kind, field }, i) => `count(${quote(kind)}.${quote(field)}) AS "${i}"`).join(', ')} ${from}`);
+  const used = candidates.filter((_candidate, i) => counts[i] !== 0n);
+  return [...Map.groupBy(used, ({ kind }) => kind)].map(([kind, group]) => [kind, group.map(({ field }) => field)] as const);
 }
 
 /** Whole row groups, so that none is read twice. */
@@ -169,7 +175,8 @@ async function rowRanges(session: Session, file: string): Promise<RowRange[]> {
   return ranges;
 }
 
-function knownFields(type: string): string[] {
+/** Of a struct type as DuckDB writes it. */
+function fieldNames(type: string): string[] {
   const fields: string[] = [];
   let depth = 0;
   let word = '';
@@ -183,8 +190,4 @@ function knownFields(type: string): string[] {
     depth += char === '(' ? 1 : char === ')' ? -1 : 0;
   }
   return [...fields, word].map((text) => text.trim().split(' ')[0].replaceAll('"', ''));
-}
-
-async function columnsOf(session: Session, sql: string): Promise<Set<string>> {
-  return new Set((await session.rows(`DESCRIBE ${sql}`)).map((row) => String(row['column_name'])));
 }

@@ -89,7 +89,7 @@ test('struct-only statistics, partition values beside their parsed form, columns
 test('sidecars of a V2 checkpoint', async () => {
   const bytes = await foreign(`SELECT {'path': 's.parquet', 'sizeInBytes': 5::BIGINT, 'modificationTime': 1::BIGINT, 'tags': NULL::MAP(VARCHAR, VARCHAR)} AS sidecar, NULL::STRUCT(minReaderVersion INTEGER) AS protocol
     UNION ALL SELECT NULL, {'minReaderVersion': 3}`);
-  expect((await readLines(bytes)).map((line) => JSON.parse(line) as unknown)).toEqual([{ protocol: { minReaderVersion: 3 } }, { sidecar: { path: 's.parquet', sizeInBytes: 5, modificationTime: 1 } }]);
+  expect((await readLines(bytes)).map((line) => JSON.parse(line) as unknown)).toEqual([{ sidecar: { path: 's.parquet', sizeInBytes: 5, modificationTime: 1 }, protocol: null }, { sidecar: null, protocol: { minReaderVersion: 3 } }]);
 });
 
 test.each<[string, Buffer]>([
