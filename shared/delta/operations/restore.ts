@@ -1,6 +1,6 @@
 import { TableError } from '../../errors.ts';
 import { removeOf } from '../actions.ts';
-import type { Action, AddFile, Txn } from '../actions.ts';
+import type { Action, AddFile, MetaData, Txn } from '../actions.ts';
 import { vectorKey } from '../deletion-vector.ts';
 import { objectKey } from '../object-key.ts';
 import type { Snapshot } from '../snapshot.ts';
@@ -34,14 +34,15 @@ export async function restore(table: DeltaTable, options: RestoreOptions): Promi
     const restored = [...target.files].flatMap(([key, file]) => (current.files.has(key) ? [] : [file]));
     const removed = [...current.files].flatMap(([key, file]) => (target.files.has(key) ? [] : [file]));
     const txns = progressBack(current, target, options);
-    if (restored.length + removed.length + txns.length === 0) return { value: null };
+    const metaData = metaDataBack(current, target);
+    if (restored.length + removed.length + txns.length + metaData.length === 0) return { value: null };
     await checkThere(table, restored);
     const outcome = await table.commit(current, {
       operation: 'RESTORE',
       operationParameters: { version: JSON.stringify(String(options.version)) },
       operationMetrics: { numRestoredFiles: String(restored.length), numRemovedFiles: String(removed.length) },
       removalIntent: 'replace',
-      actions: [...metaDataBack(current, target), ...txns.map((txn) => ({ txn })), ...fileActions({ restored, removed }, options.nowMs)],
+      actions: [...metaData, ...txns.map((txn) => ({ txn })), ...fileActions({ restored, removed }, options.nowMs)],
       reads: 'table',
     });
     if (outcome.kind === 'clash') return null;
@@ -55,7 +56,14 @@ function fileActions({ restored, removed }: { restored: readonly AddFile[]; remo
 }
 
 function metaDataBack(current: Snapshot, target: Snapshot): Action[] {
-  return JSON.stringify(current.metaData) === JSON.stringify(target.metaData) ? [] : [{ metaData: { ...target.metaData, id: current.metaData.id } }];
+  const back = { ...target.metaData, id: current.metaData.id };
+  return metaDataText(back) === metaDataText(current.metaData) ? [] : [{ metaData: back }];
+}
+
+/** What a reader or a writer goes by. Commits and checkpoints differ in the order of fields, and in which nulls they have. */
+function metaDataText({ name, description, format, schemaString, partitionColumns, configuration }: MetaData): string {
+  const properties = Object.entries(configuration).sort(([a], [b]) => (a < b ? -1 : 1));
+  return JSON.stringify([name ?? null, description ?? null, format.provider, schemaString, partitionColumns, properties]);
 }
 
 function progressBack(current: Snapshot, target: Snapshot, { nowMs, initialProgress }: RestoreOptions): Txn[] {
