@@ -63,8 +63,9 @@ export class Supervisor {
   }
 }
 
-/** A frozen process may find that files of its old snapshot were vacuumed; a new snapshot must do. */
-const MISSING_FILES_MAX = 8;
+/** A frozen process may find that what its old snapshot names was vacuumed, or cleaned from the log: a new snapshot must do. */
+const GONE = new Set(['storage/missing-file', 'delta/missing-file', 'delta/version-gone']);
+const GONE_MAX = 8;
 const IDLE_FACTOR_MAX = 32;
 
 /**
@@ -72,15 +73,15 @@ const IDLE_FACTOR_MAX = 32;
  * pass ends the run.
  */
 export async function keepDoing({ clock }: Host, pauseMs: number, task: () => Promise<{ readonly more: boolean }>): Promise<void> {
-  let [missing, idle] = [0, 1];
+  let [gone, idle] = [0, 1];
   for (;;) {
     let more = false;
     try {
       ({ more } = await task());
-      missing = 0;
+      gone = 0;
       idle = more ? 1 : Math.min(idle * 2, IDLE_FACTOR_MAX);
     } catch (error) {
-      if (!isAssayError(error) || (error.retry === 'never' && !(error.code.endsWith('/missing-file') && ++missing <= MISSING_FILES_MAX))) throw error;
+      if (!isAssayError(error) || (error.retry === 'never' && !(GONE.has(error.code) && ++gone <= GONE_MAX))) throw error;
     }
     await clock.sleep(more ? 1 : pauseMs * idle * (0.5 + clock.random()));
   }
