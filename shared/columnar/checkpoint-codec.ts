@@ -71,37 +71,46 @@ export class DuckCheckpointCodec {
   /** Failures: TableError `columnar/not-parquet` for bytes that are none, `columnar/no-checkpoint` where there is no such object. */
   async *read(store: Files, key: string): AsyncGenerator<Uint8Array, undefined> {
     const folder = await mkdtemp(join(this.#tempDir, 'checkpoint-'));
-    let next: Promise<Buffer> | null = null;
+    const ending = Promise.withResolvers<void>();
+    let [held, piece]: [Promise<void>, Promise<Buffer> | null] = [Promise.resolve(), null];
     try {
       const file = join(folder, 'checkpoint.parquet');
       if (!(await store.getFile(key, file))) throw new TableError('columnar/no-checkpoint', `the checkpoint file ${key} is not there`, { facts: { key } });
       await checkParquet(file, key);
-      const statements = await this.#engine.session((session) => exportStatements(session, file));
+      const session = await new Promise<Session>((resolve, reject) => {
+        held = this.#engine.session((opened) => {
+          resolve(opened);
+          return ending.promise;
+        });
+        held.catch(reject);
+      });
+      const statements = await exportStatements(session, file);
       for (let i = 0; i <= statements.length; i++) {
-        const bytes: Buffer | null = await next;
-        // While one piece is parsed, DuckDB makes the next.
-        next = i < statements.length ? this.#piece(statements[i], join(folder, `${i}.ndjson`)) : null;
+        const bytes: Buffer | null = await piece;
+        // Under way before the reader parses what it gets, so DuckDB makes the next meanwhile.
+        piece = i < statements.length ? exported(session, statements[i], join(folder, `${i}.ndjson`)) : null;
         if (bytes !== null) yield bytes;
       }
     } finally {
       // The reader may have had enough while the next one was being made.
-      await Promise.allSettled([next]);
+      await Promise.allSettled([piece]);
+      ending.resolve();
+      await Promise.allSettled([held]);
       await rm(folder, { recursive: true, force: true });
     }
     return undefined;
   }
+}
 
-  #piece(select: string, target: string): Promise<Buffer> {
-    const piece = this.#engine.session(async (session) => {
-      await session.run(`COPY (${select}) TO ${literal(target)} (FORMAT json)`);
-      const bytes = await readFile(target);
-      await rm(target);
-      return bytes;
-    });
-    // Heard when it is waited for.
-    piece.catch(() => undefined);
-    return piece;
-  }
+/** The statement starts at once. Its failure is heard when it is waited for. */
+function exported(session: Session, select: string, target: string): Promise<Buffer> {
+  const bytes = session.run(`COPY (${select}) TO ${literal(target)} (FORMAT json)`).then(async () => {
+    const read = await readFile(target);
+    await rm(target);
+    return read;
+  });
+  bytes.catch(() => undefined);
+  return bytes;
 }
 
 /** Lines, in blocks worth a write each. Raises `longest` to the longest line: DuckDB sets aside several buffers of that size. */
