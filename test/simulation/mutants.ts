@@ -21,6 +21,9 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
   'forgets progress': (store) => changed(store, {
     putIfAbsent: (key, body) => store.putIfAbsent(key, edited(body, isCommit(key), (text) => text.replace(/^\{"txn":.*\n/gm, ''))!),
   }),
+  'adds rejected rows a second time, where it should replace them': (store) => changed(store, {
+    putIfAbsent: (key, body) => store.putIfAbsent(key, edited(body, isCommit(key) && key.startsWith('quarantine_events/'), (text) => text.replace(/^\{"remove":.*"dataChange":true.*\n/gm, ''))!),
+  }),
   'does not see that a rival added rows': (store) => changed(store, {
     get: async (key) => edited(await store.get(key), isCommit(key), (text) => text.replaceAll(/("add":.*"dataChange":)true/g, '$1false')),
   }),

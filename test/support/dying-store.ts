@@ -2,11 +2,36 @@ import { TransientError } from '../../shared/errors.ts';
 import type { ObjectInfo, ObjectStore, PutFileOutcome, PutOutcome } from '../../shared/storage/object-store.ts';
 
 /**
- * How a worker fails at its n-th storage operation. `fail-before`: not done, and the caller can't know that; `lost-reply`: done, but
- * the answer is lost; both once, then all is well again. `stop-before`, `stop-after`: the process ends, before or after it was done.
+ * What befalls a worker at its n-th storage operation. It goes on after the first five, which happen once:
+ * - `throttle`: not done, and the caller knows. `fail-before`: not done, `lost-reply`: done; no answer tells which.
+ * - `own-write-exists`: done, but the client sent it twice, and its second put met its first.
+ * - `error-after-write`: done, and the answer was an error that says nothing.
+ *
+ * `stop-before`, `stop-after`: its process ends, before or after the operation was done.
  */
-export type Death = 'fail-before' | 'lost-reply' | 'stop-before' | 'stop-after';
-export const deaths: readonly Death[] = ['fail-before', 'lost-reply', 'stop-before', 'stop-after'];
+export type Death = 'throttle' | 'fail-before' | 'lost-reply' | 'own-write-exists' | 'error-after-write' | 'stop-before' | 'stop-after';
+
+const OF_READS: readonly Death[] = ['fail-before', 'stop-before', 'stop-after'];
+const OF_WRITES: readonly Death[] = [...OF_READS, 'lost-reply'];
+const OF_CONDITIONAL_PUTS: readonly Death[] = [...OF_WRITES, 'throttle', 'own-write-exists', 'error-after-write'];
+
+/** The deaths that are each something else at this operation (`putIfAbsent some/key`): a read that gets no answer throws, whatever was done. */
+export function deathsOf(operation: string): readonly Death[] {
+  if (operation.startsWith('putIfAbsent')) return OF_CONDITIONAL_PUTS;
+  return isWrite(operation) ? OF_WRITES : OF_READS;
+}
+
+export const isWrite = (operation: string) => /^(?:put|delete)/.test(operation);
+const isDone: ReadonlySet<Death> = new Set(['lost-reply', 'own-write-exists', 'error-after-write', 'stop-after']);
+
+export interface Operation<T> {
+  readonly what: string;
+  readonly work: () => Promise<T>;
+  /** What the caller is told where nothing tells what happened; else it is thrown a TransientError. */
+  readonly unsure?: T;
+  /** What the caller is told where its own first put is met by its second. */
+  readonly metItself?: T;
+}
 
 /** One worker's way to a store, counted; it fails at operation `at`, or never for null. */
 export class Lifeline {
@@ -21,15 +46,16 @@ export class Lifeline {
     this.death = death;
   }
 
-  async run<T>(what: string, work: () => Promise<T>, unknown: () => T): Promise<T> {
+  async run<T>({ what, work, unsure, metItself }: Operation<T>): Promise<T> {
     if (this.stopped) throw dead(what);
     this.operations.push(what);
     if (this.operations.length !== this.at) return work();
     this.stopped = this.death.startsWith('stop');
-    const isDone = this.death === 'lost-reply' || this.death === 'stop-after';
-    if (isDone) await work();
-    if (this.stopped) throw dead(what);
-    return unknown();
+    const result = isDone.has(this.death) ? await work() : undefined;
+    if (this.death === 'own-write-exists') return metItself ?? (result as T);
+    const isUnsure = this.death === 'fail-before' || this.death === 'lost-reply';
+    if (isUnsure && unsure !== undefined) return unsure;
+    throw dead(what);
   }
 }
 
@@ -62,7 +88,7 @@ export class DyingStore implements ObjectStore {
   }
 
   putIfAbsent(key: string, body: Uint8Array): Promise<PutOutcome> {
-    return this.#life.run(`putIfAbsent ${this.#prefix}${key}`, () => this.#store.putIfAbsent(key, body), () => 'unknown');
+    return this.#life.run<PutOutcome>({ what: `putIfAbsent ${this.#prefix}${key}`, work: () => this.#store.putIfAbsent(key, body), unsure: 'unknown', metItself: 'exists' });
   }
 
   put(key: string, body: Uint8Array): Promise<void> {
@@ -103,7 +129,6 @@ export class DyingStore implements ObjectStore {
   }
 
   #run<T>(operation: string, key: string, work: () => Promise<T>): Promise<T> {
-    const what = `${operation} ${this.#prefix}${key}`;
-    return this.#life.run(what, work, () => { throw dead(what); });
+    return this.#life.run({ what: `${operation} ${this.#prefix}${key}`, work });
   }
 }

@@ -21,7 +21,7 @@ export class MemoryRelation implements Relation {
     this.at = at ?? columns.map((_column, i) => i);
     this.owner = owner;
     this.#index = new Map(columns.map(({ name }, i) => [name, i]));
-    assert(this.#index.size === columns.length, `columns of a relation come twice: ${columns.map(({ name }) => name).join(', ')}`);
+    if (this.#index.size !== columns.length) throw new Error(`bug: columns of a relation come twice: ${columns.map(({ name }) => name).join(', ')}`);
   }
 
   has(name: string): boolean {
@@ -30,7 +30,8 @@ export class MemoryRelation implements Relation {
 
   column(name: string): Column {
     const i = this.#index.get(name);
-    assert(i !== undefined, `no column ${name} in a relation of ${this.columns.map((column) => column.name).join(', ')}`);
+    // No assert: making its message for nothing would take a good part of a simulation's time.
+    if (i === undefined) throw new Error(`bug: no column ${name} in a relation of ${this.columns.map((column) => column.name).join(', ')}`);
     return this.columns[i];
   }
 

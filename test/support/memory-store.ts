@@ -105,6 +105,13 @@ export class MemoryStore implements ObjectStore {
     return this.#root.clock.nowMs();
   }
 
+  /** Another store with the objects that are here now; from then on each goes its own way. */
+  copy(options: MemoryStoreOptions = {}): MemoryStore {
+    const copy = new MemoryStore(options);
+    for (const [key, stored] of this.#root.objects) copy.#root.objects.set(key, stored);
+    return copy;
+  }
+
   sub(folder: string): MemoryStore {
     return new MemoryStore({}, { of: this, prefix: this.#name(folder) });
   }

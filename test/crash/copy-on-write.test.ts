@@ -1,0 +1,3 @@
+import { sweep } from './every-operation.ts';
+
+sweep('copy-on-write');
