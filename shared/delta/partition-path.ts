@@ -13,10 +13,15 @@ const NULL_FOLDER = '__HIVE_DEFAULT_PARTITION__';
 export function partitionFolder(columns: readonly string[], values: PartitionValues): string {
   const folders = columns.map((column) => {
     const value = values[column] ?? null;
-    return `${encodeURIComponent(column)}=${value === null || value === '' ? NULL_FOLDER : encodeURIComponent(value)}`;
+    return `${encoded(column)}=${value === null || value === '' ? NULL_FOLDER : encoded(value)}`;
   });
   // Nothing but ASCII is left by then.
   return folders.some((folder) => folder.length > FOLDER_BYTES_MAX) ? '' : folders.map((folder) => `${folder}/`).join('');
+}
+
+/** An asterisk, too: Polars takes a folder that has one for a pattern, and then fails on the whole table. */
+function encoded(text: string): string {
+  return encodeURIComponent(text).replaceAll('*', '%2A');
 }
 
 /** `add.path` for an object of the table: URI-encoded (PROTOCOL.md, "Add File and Remove File"); `objectKey` reads it back. */
