@@ -14,9 +14,10 @@ import { tableDescribeCommand } from './table-describe.ts';
 import { tableHistoryCommand } from './table-history.ts';
 import { tableListCommand } from './table-list.ts';
 import { tableReadCommand } from './table-read.ts';
+import { tableRestoreCommand } from './table-restore.ts';
 
 export const commands: readonly Command[] = [
   startCommand, runCommand, demoCommand, produceCommand,
-  tableListCommand, tableDescribeCommand, tableReadCommand, tableHistoryCommand, tableChangesCommand, sqlCommand, openCommand,
+  tableListCommand, tableDescribeCommand, tableReadCommand, tableHistoryCommand, tableChangesCommand, tableRestoreCommand, sqlCommand, openCommand,
   statusCommand, doctorCommand, resetCommand, benchCommand,
 ];

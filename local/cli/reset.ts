@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { isAbsolute, join, relative, resolve } from 'node:path';
-import { createInterface } from 'node:readline/promises';
 import { LOG_FOLDER } from '../../shared/delta/log-path.ts';
 import { ConfigError } from '../../shared/errors.ts';
 import { parseLakeUrl } from '../../shared/storage/lake-url.ts';
@@ -10,6 +9,7 @@ import { lockAzuriteDir } from '../azurite.ts';
 import { lockLogDir } from '../event-log/event-log.ts';
 import { logDir } from '../run/feed.ts';
 import type { Command, Flags, Output } from './command.ts';
+import { agreed } from './confirm.ts';
 import { homeOf, readRunInfo } from './home.ts';
 import { AZURITE_LAKE_URL } from './local-lake.ts';
 
@@ -24,7 +24,7 @@ export const resetCommand: Command = {
     const dir = dirToDelete(flags);
     const exists = existsSync(dir);
     if (!exists) out.note(`There is nothing at ${dir}.`);
-    else if (!(await agreed(dir, flags))) {
+    else if (!(await agreed({ does: `reset deletes ${dir}`, question: `Delete ${dir} with everything in it?` }, flags))) {
       out.note('Nothing was deleted.');
       return 1;
     } else await deleteUnused(dir, lakeUrlOf(flags));
@@ -78,14 +78,3 @@ function dirToDelete(flags: Flags): string {
 
 /** Run state and the embedded log; models. */
 const BESIDE_TABLES = ['_assay', 'models'];
-
-async function agreed(dir: string, flags: Flags): Promise<boolean> {
-  if (flags.has('yes')) return true;
-  if (!process.stdin.isTTY) throw new ConfigError('cli/confirm', `reset deletes ${dir}; there is no terminal to ask on, so say --yes`);
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    return /^y(es)?$/i.test((await terminal.question(`Delete ${dir} with everything in it? [y/N] `)).trim());
-  } finally {
-    terminal.close();
-  }
-}

@@ -51,14 +51,15 @@ export async function ingest(records: readonly KafkaRecord[], options: BronzeOpt
     const snapshot = await checkGeneration(table.delta, options.lake.definition(BRONZE));
     if (await fixStarts(lanes, snapshot, options)) return null;
     const plans = lanes.map((lane) => planLane(lane, progressOf(snapshot, lane.appId)!)).filter((plan) => plan !== null);
-    if (plans.length === 0) return { kind: 'nothing-to-do' } as const;
     const gaps = plans.flatMap((plan) => plan.gaps);
-    if (gaps.length > 0 && !refreshed) {
-      // What looks missing to a worker that was away may have landed through another one.
+    const fresh = plans.reduce((sum, plan) => sum + plan.records.length, 0);
+    if ((gaps.length > 0 || fresh < records.length) && !refreshed) {
+      // What looks missing to a worker that was away may have landed through another one; what it has seen landed, a restore may have undone.
       await table.delta.refresh();
       refreshed = true;
       return null;
     }
+    if (plans.length === 0) return { kind: 'nothing-to-do' } as const;
     await recordGaps(gaps, options.lake, options.clock);
     return commitRows(plans, snapshot, options);
   });

@@ -11,7 +11,7 @@ import { replaceQuarantine } from './quarantine.ts';
 import { RefineBatch } from './refine-batch.ts';
 import type { RefineOptions } from './refine-options.ts';
 import { mergeIntoSilver } from './silver.ts';
-import { nextSlice } from './slice.ts';
+import { isRemoving, nextSlice } from './slice.ts';
 import type { Slice } from './slice.ts';
 import { checkSourceUnchanged, isConsumed, stageAppId } from './stage.ts';
 import type { StageOutcome } from './stage.ts';
@@ -35,9 +35,9 @@ export async function refine(options: RefineOptions): Promise<StageOutcome> {
     const quarantined = await checkGeneration(quarantine.delta, lake.definition(QUARANTINE));
     checkSourceUnchanged(REFINE, bronze.delta.id, snapshot.txns.keys());
     const from = progressOf(snapshot, stageAppId(REFINE, bronze.delta.id)) ?? -1n;
-    const slice = await nextSlice(bronze.delta, { from, upTo: source.version, rowsMax: options.sliceRows });
-    if (slice === null) return { kind: 'nothing-to-do' };
-    refuseRemovals(slice);
+    const next = await nextSlice(bronze.delta, { from, upTo: source.version, rowsMax: options.sliceRows });
+    if (next === null) return { kind: 'nothing-to-do' };
+    const slice = upToRemoval(next);
     const tally = new Tally();
     const batch = await judgeSlice(slice, tally, options);
     for (const { row } of batch.rejected) tally.add('quarantine', row);
@@ -50,11 +50,13 @@ export async function refine(options: RefineOptions): Promise<StageOutcome> {
   return outcome;
 }
 
-/** Expiry does not flow downstream; a foreign removal may be a mistake that must not spread. */
-function refuseRemovals(slice: Slice): void {
-  const removing = slice.versions.find(({ removes, intent }) => removes.length > 0 && intent !== 'expire');
-  if (!removing) return;
-  throw new TableError('pipeline/foreign-removal', `Bronze version ${removing.version} removes ${removing.removes.length} files with data change; refine stops before it: restore Bronze, or allow the removal`);
+/** What lies before a removal, which may be a mistake that must not spread. TableError `pipeline/foreign-removal` once it is next. */
+function upToRemoval(slice: Slice): Slice {
+  const removing = slice.versions.findIndex(isRemoving);
+  if (removing < 0) return slice;
+  if (removing > 0) return { ...slice, to: slice.versions[removing - 1].version, versions: slice.versions.slice(0, removing), more: true };
+  const [{ version, removes }] = slice.versions;
+  throw new TableError('pipeline/foreign-removal', `Bronze version ${version} removes ${removes.length} files with data change; refine stops before it: restore Bronze ("assay table restore ${BRONZE} --version ${version - 1n}"), or allow the removal`);
 }
 
 async function judgeSlice(slice: Slice, tally: Tally, options: RefineOptions): Promise<RefineBatch> {

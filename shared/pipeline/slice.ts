@@ -33,6 +33,11 @@ export async function nextSlice(source: DeltaTable, options: { from: bigint; upT
   return { from, to, versions, more: to < upTo };
 }
 
+/** What refine stops at: a removal other than by expiry, which does not flow downstream (semantics.md, section 6). */
+export function isRemoving({ removes, intent }: ChangedVersion): boolean {
+  return removes.length > 0 && intent !== 'expire';
+}
+
 /** Rows of new files, and those that grown vectors took away. */
 function rowsChanged({ adds, removes }: ChangedVersion): bigint {
   const before = new Map(removes.map(({ path, deletionVector }) => [path, deletionVector?.cardinality ?? 0]));

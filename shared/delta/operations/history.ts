@@ -32,7 +32,7 @@ export async function* history(delta: DeltaTable): AsyncIterable<HistoryEntry> {
 }
 
 /** The first of the commits that reach up to the newest without a gap; beyond the newest where only a checkpoint is left. */
-async function oldestCommit({ source }: DeltaTable, newest: bigint): Promise<bigint> {
+export async function oldestCommit({ source }: DeltaTable, newest: bigint): Promise<bigint> {
   const commits = new Set<bigint>();
   for await (const { key } of source.store.list(LOG_FOLDER)) {
     const path = parseLogPath(key);

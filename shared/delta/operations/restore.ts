@@ -1,8 +1,9 @@
 import { TableError } from '../../errors.ts';
 import { removeOf } from '../actions.ts';
-import type { Action, AddFile, MetaData, Txn } from '../actions.ts';
+import type { Action, AddFile, MetaData } from '../actions.ts';
 import { vectorKey } from '../deletion-vector.ts';
 import { objectKey } from '../object-key.ts';
+import { progressOf } from '../snapshot.ts';
 import type { Snapshot } from '../snapshot.ts';
 import type { DeltaTable } from '../table.ts';
 import { untilSettled } from '../until-settled.ts';
@@ -12,14 +13,24 @@ export interface RestoreOptions {
   readonly nowMs: number;
   /** Progress that the version did not have yet, and what it goes back to. */
   readonly initialProgress: (appId: string, current: Snapshot) => bigint;
+  /** Progress that becomes something else than it was then. */
+  readonly otherProgress?: ReadonlyMap<string, bigint>;
 }
 
-export interface Restored {
+/** `from` is null where there was none. */
+export interface ProgressChange { readonly appId: string; readonly from: bigint | null; readonly to: bigint }
+
+/** What a restore changes; nothing at all where the table is like that already. */
+export interface RestorePlan {
+  readonly current: Snapshot;
+  readonly restored: readonly AddFile[];
+  readonly removed: readonly AddFile[];
+  readonly metaData: MetaData | null;
+  readonly progress: readonly ProgressChange[];
+}
+
+export interface Restored extends RestorePlan {
   readonly snapshot: Snapshot;
-  readonly filesRestored: number;
-  readonly filesRemoved: number;
-  /** Every progress that changed. */
-  readonly progress: readonly { readonly appId: string; readonly from: bigint; readonly to: bigint }[];
 }
 
 /**
@@ -30,34 +41,51 @@ export interface Restored {
 export async function restore(table: DeltaTable, options: RestoreOptions): Promise<Restored | null> {
   const target = await table.at(options.version);
   return untilSettled(`restoring ${table.source.table} to version ${options.version}`, async () => {
-    const current = await table.refresh();
-    const restored = [...target.files].flatMap(([key, file]) => (current.files.has(key) ? [] : [file]));
-    const removed = [...current.files].flatMap(([key, file]) => (target.files.has(key) ? [] : [file]));
-    const txns = progressBack(current, target, options);
-    const metaData = metaDataBack(current, target);
-    if (restored.length + removed.length + txns.length + metaData.length === 0) return { value: null };
-    await checkThere(table, restored);
-    const outcome = await table.commit(current, {
+    const plan = await planOn(table, target, options);
+    if (isNothing(plan)) return { value: null };
+    const { restored, removed, metaData, progress } = plan;
+    const outcome = await table.commit(plan.current, {
       operation: 'RESTORE',
       operationParameters: { version: JSON.stringify(String(options.version)) },
       operationMetrics: { numRestoredFiles: String(restored.length), numRemovedFiles: String(removed.length) },
       removalIntent: 'replace',
-      actions: [...metaData, ...txns.map((txn) => ({ txn })), ...fileActions({ restored, removed }, options.nowMs)],
+      actions: [
+        ...(metaData ? [{ metaData }] : []),
+        ...progress.map(({ appId, to }) => ({ txn: { appId, version: to, lastUpdated: options.nowMs } })),
+        ...fileActions({ restored, removed }, options.nowMs),
+      ],
       reads: 'table',
     });
-    if (outcome.kind === 'clash') return null;
-    const progress = txns.map(({ appId, version }) => ({ appId, from: current.txns.get(appId)!.version, to: version }));
-    return { value: { snapshot: outcome.snapshot, filesRestored: restored.length, filesRemoved: removed.length, progress } };
+    return outcome.kind === 'clash' ? null : { value: { ...plan, snapshot: outcome.snapshot } };
   }).then(({ value }) => value);
+}
+
+/** What `restore` would do now; it fails as `restore` does. Null: nothing. */
+export async function planRestore(table: DeltaTable, options: RestoreOptions): Promise<RestorePlan | null> {
+  const plan = await planOn(table, await table.at(options.version), options);
+  return isNothing(plan) ? null : plan;
+}
+
+async function planOn(table: DeltaTable, target: Snapshot, options: RestoreOptions): Promise<RestorePlan> {
+  const current = await table.refresh();
+  const restored = [...target.files].flatMap(([key, file]) => (current.files.has(key) ? [] : [file]));
+  const removed = [...current.files].flatMap(([key, file]) => (target.files.has(key) ? [] : [file]));
+  await checkThere(table, restored);
+  return { current, restored, removed, metaData: metaDataBack(current, target), progress: progressBack(current, target, options) };
+}
+
+function isNothing({ restored, removed, metaData, progress }: RestorePlan): boolean {
+  return restored.length + removed.length + progress.length === 0 && metaData === null;
 }
 
 function fileActions({ restored, removed }: { restored: readonly AddFile[]; removed: readonly AddFile[] }, nowMs: number): Action[] {
   return [...removed.map((file) => ({ remove: removeOf(file, { nowMs, dataChange: true }) })), ...restored.map((file) => ({ add: { ...file, dataChange: true } }))];
 }
 
-function metaDataBack(current: Snapshot, target: Snapshot): Action[] {
+/** Null: as it is. */
+function metaDataBack(current: Snapshot, target: Snapshot): MetaData | null {
   const back = { ...target.metaData, id: current.metaData.id };
-  return metaDataText(back) === metaDataText(current.metaData) ? [] : [{ metaData: back }];
+  return metaDataText(back) === metaDataText(current.metaData) ? null : back;
 }
 
 /** What a reader or a writer goes by. Commits and checkpoints differ in the order of fields, and in which nulls they have. */
@@ -66,10 +94,11 @@ function metaDataText({ name, description, format, schemaString, partitionColumn
   return JSON.stringify([name ?? null, description ?? null, format.provider, schemaString, partitionColumns, properties]);
 }
 
-function progressBack(current: Snapshot, target: Snapshot, { nowMs, initialProgress }: RestoreOptions): Txn[] {
-  return [...current.txns.values()].flatMap(({ appId, version }) => {
-    const back = target.txns.get(appId)?.version ?? initialProgress(appId, current);
-    return back === version ? [] : [{ appId, version: back, lastUpdated: nowMs }];
+function progressBack(current: Snapshot, target: Snapshot, { initialProgress, otherProgress = new Map<string, bigint>() }: RestoreOptions): ProgressChange[] {
+  return [...new Set([...current.txns.keys(), ...otherProgress.keys()])].flatMap((appId) => {
+    const from = progressOf(current, appId);
+    const to = otherProgress.get(appId) ?? progressOf(target, appId) ?? initialProgress(appId, current);
+    return to === from ? [] : [{ appId, from, to }];
   });
 }
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Row } from '../../../shared/columnar/relation.ts';
 import { removeOf } from '../../../shared/delta/actions.ts';
 import { addColumns, setProperties } from '../../../shared/delta/operations/alter.ts';
-import { restore } from '../../../shared/delta/operations/restore.ts';
+import { planRestore, restore } from '../../../shared/delta/operations/restore.ts';
 import type { RestoreOptions } from '../../../shared/delta/operations/restore.ts';
 import { field } from '../../../shared/delta/schema.ts';
 import { vectorKey } from '../../../shared/delta/deletion-vector.ts';
@@ -80,7 +80,7 @@ test('says what it did: files, and every progress that changed', async () => {
     return 7n;
   });
   expect(restored).toMatchObject({
-    filesRestored: 1, filesRemoved: 1, snapshot: { version: 4n },
+    restored: [expect.anything()], removed: [expect.anything()], metaData: null, snapshot: { version: 4n },
     progress: [{ appId: 'app', from: 2n, to: 7n }, { appId: 'other', from: 3n, to: 7n }],
   });
   expect(asked).toEqual(['app at 3', 'other at 3']);
@@ -95,8 +95,18 @@ test('to what the table is like already commits nothing, also after a checkpoint
   expect(await back(reopened, 3)).toBeNull();
   expect(reopened.snapshot.version).toBe(3n);
   await setProperties(reopened.table.delta, { a: 'b' });
-  expect(await back(reopened, 3)).toMatchObject({ filesRestored: 0, filesRemoved: 0, progress: [] });
+  expect(await back(reopened, 3)).toMatchObject({ restored: [], removed: [], progress: [], metaData: expect.anything() });
   expect(reopened.snapshot.metaData.configuration).not.toHaveProperty('a');
+});
+
+test('progress may be set to something else than it was then, also where there was none', async () => {
+  const table = await filled(MEMORY);
+  const otherProgress = new Map([['app', 9n], ['new', 5n], ['other', 3n]]);
+  const planned = await planRestore(table.table.delta, { version: 1n, nowMs: 5, initialProgress: () => -1n, otherProgress });
+  expect(planned?.progress).toEqual([{ appId: 'app', from: 2n, to: 9n }, { appId: 'new', from: null, to: 5n }]);
+  expect(table.snapshot.version).toBe(3n);
+  await restore(table.table.delta, { version: 1n, nowMs: 5, initialProgress: () => -1n, otherProgress });
+  expect(Object.fromEntries([...table.snapshot.txns.values()].map(({ appId, version }) => [appId, version]))).toEqual({ app: 9n, new: 5n, other: 3n });
 });
 
 test('a version that never was', async () => {
