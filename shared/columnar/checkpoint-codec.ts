@@ -27,10 +27,12 @@ const READ_ONLY_ACTIONS: Readonly<Record<string, string>> = {
 const FILE_ACTIONS = new Set(['add', 'remove']);
 
 const BLOCK_CHARS = 1024 * 1024;
+/** Longer lines are rare: DuckDB is told of them, for it sets aside several buffers of that size. */
+const LINE_BYTES = 1024 * 1024;
 /** A row group stands in memory once a thread; at a twelfth of DuckDB's own size a checkpoint is 8 % larger. */
 const ROW_GROUP_ROWS = 10_240;
 /** At least so many rows are read at a time. */
-const PIECE_ROWS = 6 * ROW_GROUP_ROWS;
+const PIECE_ROWS = 3 * ROW_GROUP_ROWS;
 
 /** Where checkpoints lie; `storage` fits it. */
 interface Files {
@@ -54,12 +56,13 @@ export class DuckCheckpointCodec {
     const folder = await mkdtemp(join(this.#tempDir, 'checkpoint-'));
     try {
       const [source, target] = [join(folder, 'actions.ndjson'), join(folder, 'checkpoint.parquet')];
-      const longest = { bytes: 1024 * 1024 };
+      const longest = { bytes: LINE_BYTES };
       await writeFile(source, blocks(lines, longest));
       const columns = Object.entries(ACTIONS).map(([name, type]) => `${name}: ${literal(type)}`).join(', ');
       const select = `SELECT * FROM read_json(${fileList([source])}, format = 'newline_delimited', maximum_object_size = ${longest.bytes}, columns = {${columns}})`;
-      // Order means nothing here, and keeping it would hold much of the file in memory.
-      await this.#engine.session((session) => session.run(`COPY (${select}) TO ${literal(target)} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${ROW_GROUP_ROWS}, PRESERVE_ORDER false)`));
+      // Order means nothing here, and keeping it holds much of the file in memory; but it keeps threads from writing giant lines side by side.
+      const order = longest.bytes > LINE_BYTES;
+      await this.#engine.session((session) => session.run(`COPY (${select}) TO ${literal(target)} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${ROW_GROUP_ROWS}, PRESERVE_ORDER ${order})`));
       const { size } = await stat(target);
       const { kind } = await store.putFile(key, target);
       return { kind, bytes: size };
@@ -104,7 +107,7 @@ export class DuckCheckpointCodec {
 
 /** The statement starts at once. Its failure is heard when it is waited for. */
 function exported(session: Session, select: string, target: string): Promise<Buffer> {
-  const bytes = session.run(`COPY (${select}) TO ${literal(target)} (FORMAT json)`).then(async () => {
+  const bytes = session.run(`COPY (${select}) TO ${literal(target)} (FORMAT json, PRESERVE_ORDER false)`).then(async () => {
     const read = await readFile(target);
     await rm(target);
     return read;
@@ -113,7 +116,7 @@ function exported(session: Session, select: string, target: string): Promise<Buf
   return bytes;
 }
 
-/** Lines, in blocks worth a write each. Raises `longest` to the longest line: DuckDB sets aside several buffers of that size. */
+/** Lines, in blocks worth a write each. Raises `longest` to the longest line. */
 function* blocks(lines: Iterable<string>, longest: { bytes: number }): Iterable<string> {
   let block = '';
   for (const line of lines) {
