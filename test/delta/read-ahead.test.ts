@@ -6,8 +6,8 @@ import { loadSnapshot, refreshSnapshot } from '../../shared/delta/log-reader.ts'
 import type { LogSource } from '../../shared/delta/log-reader.ts';
 import { writeCheckpoint } from '../../shared/delta/checkpoint.ts';
 import { readAhead } from '../../shared/delta/read-ahead.ts';
-import type { ObjectStore } from '../../shared/storage/object-store.ts';
 import { collect } from '../support/collect.ts';
+import { inRounds } from '../support/in-rounds.ts';
 import { LinesCodec } from '../support/lines-codec.ts';
 import { MemoryStore } from '../support/memory-store.ts';
 import { METADATA, PROTOCOL } from '../support/random-log.ts';
@@ -38,34 +38,6 @@ describe('readAhead', () => {
     await new Promise((resolve) => setImmediate(resolve));
   });
 });
-
-/** A store each of whose requests takes one round, the same for all that wait at once: `rounds` is how deep the work was. */
-function inRounds(store: ObjectStore): { readonly store: ObjectStore; rounds(): number } {
-  let rounds = 0;
-  let next: Promise<void> | null = null;
-  const round = () => next ??= new Promise((resolve) => setImmediate(() => {
-    rounds++;
-    next = null;
-    resolve();
-  }));
-  const wrapped = new Proxy(store, {
-    get: (target, name) => {
-      const method: unknown = Reflect.get(target, name, target);
-      if (typeof method !== 'function' || ['nowMs', 'localPath', 'sub'].includes(String(name))) return typeof method === 'function' ? method.bind(target) as unknown : method;
-      if (name === 'list') {
-        return async function* list(prefix: string) {
-          await round();
-          yield* target.list(prefix);
-        };
-      }
-      return async (...args: unknown[]) => {
-        await round();
-        return (method as (...args: unknown[]) => Promise<unknown>).apply(target, args);
-      };
-    },
-  });
-  return { store: wrapped, rounds: () => rounds };
-}
 
 describe('round trips one after the other', () => {
   const codec = new LinesCodec();

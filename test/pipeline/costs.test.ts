@@ -109,3 +109,40 @@ describe('a busy tick', () => {
     expect(await cost(() => lake.score())).toEqual({ get: 2 + 1, list: 3, put: 2 });
   });
 });
+
+describe('with deletion vectors, a busy tick', () => {
+  const ROWS = 10_000;
+  let bytesOut: number;
+  beforeEach(async () => {
+    const store = new MeteredStore({ store: new MemoryStore(), meter, requests: 'per-call' });
+    lake = await lakes.open({ store, checkpointInterval: 1_000n, properties: { 'delta.enableDeletionVectors': 'true' } });
+    for (const rows of [ROWS, 1]) {
+      await land(rows);
+      await lake.drain();
+    }
+  });
+  const replace = (ids: readonly number[]) => lake.ingest(ids.map((id) => record(offset++, event(`0-${id + 6}`, { timestamp: '2025-04-01T17:59:30Z' }))));
+  const requests = async (stage: () => Promise<unknown>) => {
+    const before = meter.read();
+    const found = await cost(stage);
+    ({ bytesOut } = meterDifference(meter.read(), before));
+    return found;
+  };
+
+  test('that replaces a row reads the file it is in, and writes that row; its vector is in the log', async () => {
+    const [{ size }] = (await lake.lake.table('silver_events')).delta.snapshot.files.values();
+    await replace([0]);
+    expect(await requests(() => lake.refine())).toEqual({ get: 2, list: 3, put: 2 });
+    expect(bytesOut).toBeLessThan(size / 2);
+    // The large files are here since the round before looked into them.
+    expect(await requests(() => lake.score())).toEqual({ get: 2, list: 3, put: 2 });
+    expect(bytesOut).toBeLessThan(size / 2);
+  });
+
+  test('that replaces many puts their vectors into a file, which the next stage reads', async () => {
+    await replace(Array.from({ length: 300 }, (_value, i) => i * 3));
+    expect(await requests(() => lake.refine())).toEqual({ get: 2, list: 3, put: 2 + 1 });
+    expect(await requests(() => lake.score())).toEqual({ get: 2 + 1, list: 3, put: 2 + 1 });
+    expect((await lake.balance()).verdict).toBe('ok');
+  });
+});

@@ -87,6 +87,8 @@ export interface TestLakeOptions {
   /** One that others close. */
   readonly engine?: Engine;
   readonly checkpointInterval?: bigint;
+  /** Of every table. */
+  readonly properties?: Readonly<Record<string, string>>;
   /** What maintain tells people. */
   readonly say?: (line: string) => void;
 }
@@ -102,7 +104,8 @@ export async function openTestLake(options: TestLakeOptions = {}): Promise<TestL
   const pipeline = parsePipelineFile(text, 'test pipeline', { lateAfterMs: LATE_AFTER_MS, futureAfterMs: FUTURE_AFTER_MS });
   const engine = options.engine ?? new Engine({ memoryMb: 512, threads: 2, tempDir: join(folder, 'spill') });
   const store = options.store ?? new FileStore({ dir: join(folder, 'lake') });
-  const definitions = [...pipelineTables(pipeline), ...logTables.map((table) => ({ ...table, description: '', configuration: {} }))];
+  const defined = [...pipelineTables(pipeline), ...logTables.map((table) => ({ ...table, description: '', configuration: {} }))];
+  const definitions = defined.map((table) => ({ ...table, configuration: { ...table.configuration, ...options.properties } }));
   // Each worker has a folder of its own for what it downloads.
   const duck = duckOver(store, { engine, tempDir: await mkdtemp(join(folder, 'temp-')), cacheBytesMax: 1e9, clock });
   const lake = new Lake({ store, ...duck, clock, definitions });

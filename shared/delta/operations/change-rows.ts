@@ -9,7 +9,8 @@ import { checkWritable, writesVectors } from '../protocol.ts';
 import type { Snapshot } from '../snapshot.ts';
 import { numRecords } from '../stats.ts';
 import type { RowTable } from './row-table.ts';
-import { VectorReader, scanFiles } from './scan.ts';
+import { scanFiles, vectorsOf } from './scan.ts';
+import type { VectorReader } from './scan.ts';
 import { earliest, writeFiles } from './write.ts';
 import type { NewFiles } from './write.ts';
 
@@ -42,7 +43,7 @@ const INLINE_BYTES_MAX = 256;
 export async function changeRows(session: RelationSession, table: RowTable, snapshot: Snapshot, change: { readonly remove: RowPositions; readonly add: Relation | null }): Promise<FileChange> {
   const hasVectors = writesVectors(snapshot);
   if (change.remove.size > 0) checkWritable(snapshot.protocol, snapshot.metaData, table.delta.source.table, change.add || !hasVectors ? 'change' : 'remove');
-  const { emptied, touched, rowsRemoved } = await planRemovals(table, change.remove);
+  const { emptied, touched, rowsRemoved } = await planRemovals(vectorsOf(session, table), change.remove);
   const isShrunk = ({ file }: Removal) => hasVectors && numRecords(file) !== null;
   const [shrinking, rewriting] = [touched.filter(isShrunk), touched.filter((removal) => !isShrunk(removal))];
   const kept = rewriting.length === 0 ? null : await scanFiles(session, table, snapshot, rewriting.map(({ file, deleted }) => ({ file: { ...file, deletionVector: null }, except: deleted })));
@@ -72,8 +73,7 @@ interface Removals {
   readonly rowsRemoved: number;
 }
 
-async function planRemovals(table: RowTable, remove: RowPositions): Promise<Removals> {
-  const vectors = new VectorReader(table);
+async function planRemovals(vectors: VectorReader, remove: RowPositions): Promise<Removals> {
   const removals = await Promise.all([...remove].filter(([, rows]) => rows.length > 0).map(async ([file, rows]): Promise<Removal> => {
     const before = await vectors.read(file);
     const deleted = union(before, rows);

@@ -9,7 +9,7 @@ import type { Snapshot } from '../snapshot.ts';
 import { numRecords } from '../stats.ts';
 import { withoutPlace, writeVectors } from './change-rows.ts';
 import type { RowTable } from './row-table.ts';
-import { VectorReader, scanLive } from './scan.ts';
+import { VectorReader, scanLive, vectorsOf } from './scan.ts';
 import { earliest, writeFiles } from './write.ts';
 
 /** A bin of files, of one partition, written anew as one file. */
@@ -30,10 +30,11 @@ interface Rewrite {
  * do not starve it. On a table without vectors it clashes.
  */
 export async function compactFiles(table: RowTable, snapshot: Snapshot, inputs: readonly AddFile[]): Promise<Transaction> {
-  const vectors = new VectorReader(table);
-  const deletedBefore = await Promise.all(inputs.map((file) => vectors.read(file)));
-  const { adds, writtenAtMs } = await table.engine.session(async (session) =>
-    writeFiles(session, table, snapshot, withoutPlace(session, await scanLive(session, table, snapshot, inputs)), { dataChange: false }));
+  const { adds, writtenAtMs, deletedBefore } = await table.engine.session(async (session) => {
+    const rows = withoutPlace(session, await scanLive(session, table, snapshot, inputs));
+    const vectors = vectorsOf(session, table);
+    return { ...(await writeFiles(session, table, snapshot, rows, { dataChange: false })), deletedBefore: await Promise.all(inputs.map((file) => vectors.read(file))) };
+  });
   assert(adds.length <= 1, `a bin of ${inputs.length} files of ${table.delta.source.table} became ${adds.length}: they are not of one partition`);
   const details = { operation: 'OPTIMIZE', operationParameters: { predicate: '[]', zOrderBy: '[]' } };
   const rewrite = { table, inputs, output: adds[0] ?? null, writtenAtMs, deletedBefore, details };

@@ -17,7 +17,7 @@ export interface ScannedFile {
 
 /** The table's columns, FILE (index into `files`) and ROW. Costs: the vectors' files, then what the engine reads. */
 export async function scanFiles(session: RelationSession, table: RowTable, snapshot: Snapshot, files: readonly ScannedFile[]): Promise<Relation> {
-  const vectors = new VectorReader(table);
+  const vectors = vectorsOf(session, table);
   const { url } = table.delta.source.store;
   const scanned = await Promise.all(files.map(async ({ file, except, only }): Promise<ScanFile> => {
     const place = { key: table.folder + objectKey(file.path, url), partitionValues: file.partitionValues ?? {} };
@@ -45,6 +45,17 @@ export function scanColumns({ schema, metaData }: Snapshot): ScanColumn[] {
 }
 
 const NONE = new BigInt64Array();
+
+const ofSessions = new WeakMap<RelationSession, Map<RowTable, VectorReader>>();
+
+/** One reader a table, for as long as the session: what an operation read to find rows, it does not read again to take them away. */
+export function vectorsOf(session: RelationSession, table: RowTable): VectorReader {
+  const readers = ofSessions.get(session) ?? new Map<RowTable, VectorReader>();
+  ofSessions.set(session, readers);
+  const reader = readers.get(table) ?? new VectorReader(table);
+  readers.set(table, reader);
+  return reader;
+}
 
 /** Deleted positions of files. One file of vectors serves many data files, and is read once. */
 export class VectorReader {
