@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { removeOf } from '../../shared/delta/actions.ts';
 import { progressOf } from '../../shared/delta/snapshot.ts';
+import { setProperties } from '../../shared/delta/operations/alter.ts';
 import type { RowTable } from '../../shared/delta/operations/row-table.ts';
 import { restoreLake } from '../../shared/pipeline/restore-lake.ts';
 import type { TableRestored } from '../../shared/pipeline/restore-lake.ts';
@@ -55,8 +56,14 @@ async function loseRows(name: string): Promise<void> {
   await commitByHand(await lake.lake.table(name), (await liveFiles(lake, name)).slice(0, 1).map((file) => ({ remove: removeOf(file, { nowMs: Date.now(), dataChange: true }) })));
 }
 
+/** From now on rows go by vectors. */
+async function useVectors(): Promise<void> {
+  for (const name of [SILVER, QUARANTINE, GOLD]) await setProperties(await deltaOf(name), { 'delta.enableDeletionVectors': 'true' });
+}
+
 describe.each([SILVER, GOLD])('%s', (name) => {
-  test('goes back with its progress, and its stage comes to the same rows again, also in a worker that believed it had', async () => {
+  test.each([['by files', false], ['by vectors', true]])('%s: goes back with its progress, and its stage comes to the same rows again, also in a worker that believed it had', async (_name, vectors) => {
+    if (vectors) await useVectors();
     for (const number of [0, 1]) await cycle(lake, batch(number));
     const expected = await contents();
     const warm = await lake.another();
@@ -126,7 +133,8 @@ describe(BRONZE, () => {
     }
   });
 
-  test('takes Silver and quarantine back to where they had consumed just that, and gets the same records again, also from a worker that had them', async () => {
+  test.each([['by files', false], ['by vectors', true]])('%s: takes Silver and quarantine back to where they had consumed just that, and gets the same records again, also from a worker that had them', async (_name, vectors) => {
+    if (vectors) await useVectors();
     await cycle(lake, batch(0));
     const [version, then] = [await versionOf(BRONZE), await contents()];
     await cycle(lake, batch(1));
