@@ -43,9 +43,12 @@ export class DeltaTable {
 
   /** Opens the table, creating it first where it is missing. Safe to call from many workers at once. */
   static async ensure(source: LogSource, definition: TableDefinition, clock: Clock): Promise<DeltaTable> {
+    const askedAtMs = source.store.nowMs();
     const existing = await DeltaTable.open(source, clock);
     if (existing) return existing;
     const metaData = newMetaData(definition, clock);
+    // Somebody else may have made the table since, and have cleaned its first versions from the log: they must not be put again.
+    if (isOutdated({ lastSeenNewest: { atMs: askedAtMs }, metaData }, source.store.nowMs())) return DeltaTable.ensure(source, definition, clock);
     await createTable(source, [{ protocol: protocolFor(metaData) }, { metaData }], clock);
     const table = await DeltaTable.open(source, clock);
     if (table) return table;

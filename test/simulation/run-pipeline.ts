@@ -62,7 +62,7 @@ function drawSite(world: World, chance: Chance): Site {
     ({ ...definition, configuration: { ...definition.configuration, ...(hasVectors ? { 'delta.enableDeletionVectors': 'true' } : {}) } }));
   return {
     world, topic, pipeline, judge, champion, definitions, group: new ConsumerGroup(topic, chance.fork()),
-    sliceRows: chance.pick([3, 12, 1_000]), checkpointInterval: BigInt(chance.pick([2, 3, 7])),
+    sliceRows: chance.pick([3, 12, 1_000]), checkpointInterval: BigInt(chance.pick([2, 3, 7])), compacts: chance.happens(0.5),
   };
 }
 

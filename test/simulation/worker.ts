@@ -14,6 +14,7 @@ import { score } from '../../shared/pipeline/score.ts';
 import type { StageOutcome } from '../../shared/pipeline/stage.ts';
 import type { TableDefinition } from '../../shared/delta/table.ts';
 import { MemoryRelations } from '../support/memory-relations.ts';
+import { compactSome } from './compactor.ts';
 import { SimBroker } from './consumers.ts';
 import type { ConsumerGroup, Delivery } from './consumers.ts';
 import { keepDoing } from './supervisor.ts';
@@ -33,6 +34,8 @@ export interface Site {
   readonly definitions: readonly TableDefinition[];
   readonly sliceRows: number;
   readonly checkpointInterval: bigint;
+  /** Files are merged all the time. */
+  readonly compacts: boolean;
 }
 
 export function openSimLake({ store, clock }: Host, definitions: readonly TableDefinition[]): Lake {
@@ -58,6 +61,7 @@ export async function runWorker(host: Host, site: Site): Promise<void> {
     stage(600, () => refine({ ...common, judge: site.judge, lateAfterMs: LATE_AFTER_MS, sliceRows: sliceRows() })),
     stage(800, () => score({ ...common, champions, sliceRows: sliceRows() })),
     stage(3_000, () => maintain(common)),
+    ...(site.compacts ? [keepDoing(host, 1_500, () => compactSome(lake, host))] : []),
   ]);
 }
 

