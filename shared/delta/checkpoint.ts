@@ -15,8 +15,8 @@ export function checkpointDue(snapshot: Snapshot, interval: bigint): boolean {
 
 /**
  * Writes the classic checkpoint of the snapshot's version and then the hint (PROTOCOL.md, "Checkpoints", "Last Checkpoint File").
- * Two writers of one version write the same state, so a file that exists already is done. The hint only goes forward. Gives the snapshot
- * without what had expired.
+ * Two writers of one version write the same state, so a file that exists already is done. The hint only goes forward, but for
+ * two writers at the same moment: then it names a checkpoint that is there all the same. Gives the snapshot without what had expired.
  */
 export async function writeCheckpoint(source: LogSource, snapshot: Snapshot): Promise<Snapshot> {
   checkWritable(snapshot.protocol, snapshot.metaData, source.table, 'clean');

@@ -48,6 +48,8 @@ const COMMIT_BACKOFF: Backoff = { attemptsMax: 60, delayMsBase: 20, delayMsMax: 
 const AGE_MS_MAX = 3_600_000;
 /** Of the retention after which files without a commit may be deleted. */
 const AGE_SHARE = 4;
+/** However short that is set: files have to be written and committed within it, or nothing ever is. */
+const AGE_MS_MIN = 60_000;
 
 /**
  * Puts version N+1 if absent (PROTOCOL.md, "Delta Log Entries"). A lost race or an answer that does not tell is settled by reading the
@@ -73,7 +75,7 @@ export async function commit(source: LogSource, base: Snapshot, transaction: Tra
     const actions = [{ commitInfo: commitInfo(ours, txnId, base.version, clock) }, ...ours.actions];
     lastPut = await source.store.putIfAbsent(commitKey(version), Buffer.from(printActions(actions)));
     if (lastPut === 'created') return { kind: 'committed', snapshot: advance(source, snapshot, actions, sentAtMs), retries: attempt };
-    const winner = await readCommit(source, version);
+    const winner = await readBack(source, version, transaction);
     if (winner && winnerTxnId(winner) === txnId) return { kind: 'committed', snapshot: advance(source, snapshot, winner, sentAtMs), retries: attempt };
     await clock.sleep(backoffMs(attempt, COMMIT_BACKOFF, clock));
     if (winner) {
@@ -89,6 +91,16 @@ export async function commit(source: LogSource, base: Snapshot, transaction: Tra
   throw spent(`commit of ${transaction.operation} to ${source.table} after version ${base.version}: ${COMMIT_BACKOFF.attemptsMax} attempts at most`, lastPut, { table: source.table, version: snapshot.version + 1n });
 }
 
+/** Who is there in our place, perhaps ourselves; null: nobody yet. A version that can't be read may be ours: that stays unknown. */
+async function readBack(source: LogSource, version: bigint, { operation }: Transaction): Promise<Action[] | null> {
+  try {
+    return await readCommit(source, version);
+  } catch (cause) {
+    if (!(cause instanceof TransientError)) throw cause;
+    throw new TransientError('delta/commit-unknown', `commit of ${operation} to ${source.table} as version ${version}: the store did not confirm the put, and did not show the version either; its files are kept, the next run repeats what is missing`, { cause, facts: { table: source.table, version } });
+  }
+}
+
 /** What to put next, or what excludes it. */
 async function settle(verdict: ConflictVerdict, ours: Transaction, snapshot: Snapshot): Promise<Transaction | { readonly over: ClashOver }> {
   if (verdict.kind === 'clash') return { over: verdict.over };
@@ -99,7 +111,7 @@ async function settle(verdict: ConflictVerdict, ours: Transaction, snapshot: Sna
 /** semantics.md, section 6: files that no commit names are VACUUM's after the retention, by the store's clock. */
 function isTooOld({ store }: LogSource, { writtenAtMs }: Transaction, { metaData }: Snapshot): boolean {
   if (writtenAtMs === undefined) return false;
-  return store.nowMs() - writtenAtMs > Math.min(AGE_MS_MAX, deletedFileRetentionMs(metaData) / AGE_SHARE);
+  return store.nowMs() - writtenAtMs > Math.max(AGE_MS_MIN, Math.min(AGE_MS_MAX, deletedFileRetentionMs(metaData) / AGE_SHARE));
 }
 
 function spent(what: string, lastPut: PutOutcome, facts: Facts): ConflictError | TransientError {

@@ -5,7 +5,7 @@ import type { Action } from './actions.ts';
 import { logRetentionMs } from './interval.ts';
 import { parseJson, toBigInt } from './json.ts';
 import { LAST_CHECKPOINT, LOG_FOLDER, SIDECAR_FOLDER, blockPrefix, commitKey, lastOfBlock, parseLogPath } from './log-path.ts';
-import { logSegments } from './log-segment.ts';
+import { hasCheckpoint, logSegments } from './log-segment.ts';
 import type { LogSegment } from './log-segment.ts';
 import type { CheckpointCodec } from './parquet.ts';
 import { readAhead } from './read-ahead.ts';
@@ -86,13 +86,15 @@ export async function refreshSnapshot(source: LogSource, snapshot: Snapshot): Pr
 const OUTDATED_MS_MAX = 86_400_000;
 /** Of the time that the log keeps its versions. */
 const OUTDATED_SHARE = 4;
+/** However short that time is set: a load and a commit must fit in. */
+const OUTDATED_MS_MIN = 60_000;
 
 /**
  * Whether so much time has passed that the versions after this one may have been cleaned from the log: a missing commit then proves nothing,
  * and a new one would be put where nobody reads.
  */
 export function isOutdated({ lastSeenNewest, metaData }: Pick<Snapshot, 'lastSeenNewest' | 'metaData'>, nowMs: number): boolean {
-  return nowMs - lastSeenNewest.atMs > Math.min(OUTDATED_MS_MAX, logRetentionMs(metaData) / OUTDATED_SHARE);
+  return nowMs - lastSeenNewest.atMs > Math.max(OUTDATED_MS_MIN, Math.min(OUTDATED_MS_MAX, logRetentionMs(metaData) / OUTDATED_SHARE));
 }
 
 /** The next version's snapshot, from that version's actions. It was the newest when its put was sent; the answer may have come days later. */
@@ -142,7 +144,7 @@ async function loadAnew(source: LogSource): Promise<Snapshot> {
 /** None where the hint does not lead to a checkpoint: the caller lists the log instead. */
 async function segmentsFromHint({ store, table }: LogSource, hint: bigint): Promise<LogSegment[]> {
   const since = await listFrom(store, hint);
-  return since.some((key) => parseLogPath(key)?.kind !== 'commit') ? logSegments(since, table) : [];
+  return hasCheckpoint(since) ? logSegments(since, table) : [];
 }
 
 /** A gap of fewer versions than this is seen even where it crosses from one thousand of names into the next. */

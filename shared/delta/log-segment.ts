@@ -52,6 +52,11 @@ function noSuchVersion(table: string, { at, version, first }: { at: bigint; vers
   return new TableError('delta/no-such-version', `${table} can no longer be read at version ${at}: ${why}; choose a newer version`, { facts: { table, at } });
 }
 
+/** Whether a listing holds a checkpoint with all its parts. */
+export function hasCheckpoint(keys: Iterable<string>): boolean {
+  return completeCheckpoints([...keys].map(parseLogPath).filter((path) => path !== null)).length > 0;
+}
+
 /** Newest first. A single file goes before a multi-part one of its version. */
 function completeCheckpoints(paths: readonly LogPath[]): { version: bigint; keys: string[] }[] {
   const singles = paths.flatMap((path) => (path.kind === 'checkpoint' ? [{ version: path.version, keys: [path.key] }] : []));

@@ -1,5 +1,6 @@
 import { sqlType } from '../columnar/sql-type.ts';
 import type { MetaData } from '../delta/actions.ts';
+import { TRANSACTION_RETENTION } from '../delta/interval.ts';
 import { metaDataActions } from '../delta/operations/alter.ts';
 import type { Snapshot } from '../delta/snapshot.ts';
 import type { DeltaTable, TableDefinition } from '../delta/table.ts';
@@ -29,10 +30,19 @@ export function judgeGeneration(table: Pick<MetaData, 'configuration'>, mine: Ta
   throw new ConfigError('pipeline/generation-reused', `${mine.name}: assay.generation ${own} stands for ${table.configuration[HASH]} in the table but for ${mine.configuration[HASH]} in this pipeline file: raise assay.generation with every change of columns or rules`);
 }
 
+/** A table of ours whose txns expire would forget what it has taken in, and take it in again (semantics.md, section 6): ConfigError `lake/progress-expires`. */
+export function checkProgressStays({ configuration }: Pick<MetaData, 'configuration'>, table: string): void {
+  const text = configuration[TRANSACTION_RETENTION];
+  if (text === undefined) return;
+  throw new ConfigError('lake/progress-expires', `${table} has ${TRANSACTION_RETENTION} = ${text}: its progress would be forgotten, and rows taken in twice. Unset the property`, { facts: { table } });
+}
+
 /** Checks before a commit, and raises the table's generation where ours is newer. Returns the snapshot to plan with. */
 export async function checkGeneration(table: DeltaTable, definition: TableDefinition): Promise<Snapshot> {
   for (let attempt = 0; attempt < RAISE_ATTEMPTS_MAX; attempt++) {
     const { snapshot } = table;
+    // Also of a worker that has the table open since before the property was set.
+    checkProgressStays(snapshot.metaData, definition.name);
     if (judgeGeneration(snapshot.metaData, definition) === 'current') return snapshot;
     await table.commit(snapshot, { operation: 'SET TBLPROPERTIES', actions: metaDataActions(snapshot, raisedMetaData(snapshot, definition), definition.name), reads: 'table' });
   }

@@ -1,12 +1,12 @@
 import type { Clock } from '../clock.ts';
 import type { RelationEngine } from '../columnar/relation.ts';
-import { TRANSACTION_RETENTION } from '../delta/interval.ts';
 import type { RowTable } from '../delta/operations/row-table.ts';
 import type { CheckpointCodec } from '../delta/parquet.ts';
 import { DeltaTable } from '../delta/table.ts';
 import type { TableDefinition } from '../delta/table.ts';
 import { ConfigError, assert } from '../errors.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
+import { checkProgressStays } from './generation.ts';
 
 export interface LakeOptions<E extends RelationEngine = RelationEngine> {
   readonly store: ObjectStore;
@@ -72,11 +72,11 @@ export class Lake<E extends RelationEngine = RelationEngine> {
     const place = this.#place(name);
     if (this.#options.create === false) {
       const found = await openTable(place);
-      if (found) return keepingProgress(found);
+      if (found) return checked(found);
       throw new ConfigError('lake/no-table', `${this.store.url} has no table ${name} yet; "assay run" or "assay start" on this lake makes it`, { facts: { lake: this.store.url, table: name } });
     }
     const { store, codec, engine, clock, folder } = place;
-    return keepingProgress({ delta: await DeltaTable.ensure({ store, codec, table: name }, this.definition(name), clock), engine, clock, folder });
+    return checked({ delta: await DeltaTable.ensure({ store, codec, table: name }, this.definition(name), clock), engine, clock, folder });
   }
 
   #place(name: string): TablePlace<E> {
@@ -85,11 +85,9 @@ export class Lake<E extends RelationEngine = RelationEngine> {
   }
 }
 
-/** A table of ours whose txns expire would forget what it has taken in, and take it in again (semantics.md, section 6). */
-function keepingProgress<T extends RowTable>(table: T): T {
-  const text = table.delta.snapshot.metaData.configuration[TRANSACTION_RETENTION];
-  if (text === undefined) return table;
-  throw new ConfigError('lake/progress-expires', `${table.delta.source.table} has ${TRANSACTION_RETENTION} = ${text}: its progress would be forgotten, and rows taken in twice. Unset the property`, { facts: { table: table.delta.source.table } });
+function checked<T extends RowTable>(table: T): T {
+  checkProgressStays(table.delta.snapshot.metaData, table.delta.source.table);
+  return table;
 }
 
 export interface TablePlace<E extends RelationEngine> extends Pick<LakeOptions<E>, 'engine' | 'codec' | 'clock'> {

@@ -62,7 +62,8 @@ function upToRemoval(slice: Slice): Slice {
 async function judgeSlice(slice: Slice, tally: Tally, options: RefineOptions): Promise<RefineBatch> {
   const batch = new RefineBatch(options.pipeline, options.judge);
   const bronze = await options.lake.table(BRONZE);
-  const files = slice.versions.flatMap(({ version, adds }) => adds.map((file) => ({ version, file })));
+  // What an expiry adds is what it left of a file: judged before.
+  const files = slice.versions.flatMap(({ version, adds, intent }) => (intent === 'expire' ? [] : adds.map((file) => ({ version, file }))));
   if (files.length === 0) return batch;
   await options.lake.engine.session(async (session) => {
     const scan = await scanFiles(session, bronze, bronze.delta.snapshot, files);

@@ -52,9 +52,15 @@ export async function score(options: ScoreOptions): Promise<StageOutcome> {
     const snapshot = await checkGeneration(gold.delta, lake.definition(GOLD));
     checkSourceUnchanged(SCORE, silver.delta.id, snapshot.txns.keys());
     const from = progressOf(snapshot, stageAppId(SCORE, silver.delta.id)) ?? -1n;
-    const slice = await nextSlice(silver.delta, { from, upTo: source.version, rowsMax: options.sliceRows });
-    if (slice === null) return { kind: 'nothing-to-do' };
-    return scoreSlice({ slice, snapshot, source, gold, silver }, options);
+    const upTo = source.version;
+    for (let rowsMax = options.sliceRows; ; rowsMax *= 4) {
+      const slice = await nextSlice(silver.delta, { from, upTo, rowsMax });
+      if (slice === null) return { kind: 'nothing-to-do' };
+      const result = await scoreSlice({ slice, snapshot, source, gold, silver }, options);
+      // A removal that nobody explains may be undone by what comes next, as a restore does: seen together they are no change.
+      if (result instanceof TableError && !slice.more) throw result;
+      if (!(result instanceof TableError)) return result;
+    }
   });
   await gold.delta.checkpointIfDue(options.checkpointInterval);
   return outcome;
@@ -68,12 +74,14 @@ interface Work {
   readonly silver: RowTable;
 }
 
-async function scoreSlice(work: Work, options: ScoreOptions): Promise<StageOutcome | null> {
+/** Null: overtaken, plan again. A TableError is returned where the slice holds a removal that nobody explains. */
+async function scoreSlice(work: Work, options: ScoreOptions): Promise<StageOutcome | TableError | null> {
   const { slice, snapshot, gold, silver } = work;
   const nowMs = options.clock.nowMs();
   const done = options.observe('gold_write');
   const hasChanges = slice.versions.some(({ adds, removes }) => adds.length + removes.length > 0);
   const planned = hasChanges ? await planGold(work, options, nowMs) : UNCHANGED;
+  if (planned instanceof TableError) return planned;
   const id = silver.delta.id;
   const outcome = await gold.delta.commit(snapshot, transactionOf(gold, snapshot, planned, {
     operation: 'MERGE',
@@ -94,13 +102,15 @@ type PlannedGold = PlannedChange & { readonly rows: number };
 const UNCHANGED: PlannedGold = { actions: [], adds: [], emptied: [], rewritten: [], shrunk: [], rowsRemoved: 0, writtenAtMs: undefined, found: null, remove: new Map(), rows: 0 };
 
 /** The changed rows of Silver with their scores, instead of what Gold has of their keys; keys that are gone from Silver go. */
-async function planGold({ slice, snapshot, source, gold, silver }: Work, options: ScoreOptions, nowMs: number): Promise<PlannedGold> {
+async function planGold({ slice, snapshot, source, gold, silver }: Work, options: ScoreOptions, nowMs: number): Promise<PlannedGold | TableError> {
   const { key } = options.pipeline;
   const columns = goldSourceColumns(options.pipeline);
   return options.lake.engine.session(async (session) => {
     const changes = await changesSince(session, silver, source, { versions: slice.versions, key, columns: [...new Set([...columns, ...SOURCE_COLUMNS, 'rules_hash'])] });
+    const foreign = foreignRemoval(changes, silver, slice);
+    if (foreign) return foreign;
     const came = session.select(session.where(changes.rows, { op: '<>', column: CHANGE, value: 'removed' }), columns);
-    const keys = session.union(session.select(came, key), ...goneKeys(session, changes, { silver, slice, key }));
+    const keys = session.union(session.select(came, key), ...goneKeys(session, changes, key));
     const rows = await session.count(came);
     // Without rows there is nothing to choose a model by.
     const add = rows === 0 ? null : await loadScores(session, came, { champion: await options.champions.current(), rows, nowMs }, options.pipeline);
@@ -110,15 +120,15 @@ async function planGold({ slice, snapshot, source, gold, silver }: Work, options
   });
 }
 
-/**
- * Keys that Silver took away for good (semantics.md, section 6): what was replaced or erased goes from Gold too, what expired stays there. A
- * removal that nobody explains may be a mistake that must not spread: TableError `pipeline/foreign-removal`.
- */
-function goneKeys(session: RelationSession, { rows, removals }: NetChanges, { silver, slice, key }: { silver: RowTable; slice: Slice; key: readonly string[] }): Relation[] {
+/** A removal that nobody explains may be a mistake that must not spread (semantics.md, section 6). */
+function foreignRemoval({ removals }: NetChanges, { delta: { source: { table } } }: RowTable, { from, to }: Slice): TableError | null {
   const foreign = removals.find(({ intent }) => intent === null);
-  if (foreign) {
-    throw new TableError('pipeline/foreign-removal', `${silver.delta.source.table} version ${foreign.version} removes ${foreign.rows} keys that do not come back in versions ${slice.from + 1n} to ${slice.to}; the stage stops before it: restore the table, or allow the removal`);
-  }
+  if (!foreign) return null;
+  return new TableError('pipeline/foreign-removal', `${table} version ${foreign.version} removes ${foreign.rows} keys that do not come back in versions ${from + 1n} to ${to}; the stage stops before it: restore the table ("assay table restore ${table} --version ${foreign.version - 1n}"), or allow the removal`);
+}
+
+/** Keys that Silver took away for good: what was replaced or erased goes from Gold too, what expired stays there. */
+function goneKeys(session: RelationSession, { rows, removals }: NetChanges, key: readonly string[]): Relation[] {
   const files = removals.filter(({ intent }) => intent !== 'expire').flatMap((removal) => removal.files);
   if (files.length === 0) return [];
   const gone = session.where(rows, { op: 'and', of: [{ op: '=', column: CHANGE, value: 'removed' }, { op: 'in', column: FILE, values: files }] });

@@ -114,3 +114,16 @@ test('a commit of no bytes is a version without actions', async () => {
   await put(commitKey(5n), '');
   expect(await snapshot()).toEqual({ ...WHOLE, version: 5n, checkpointVersion: -1n });
 });
+
+test('a hint at a multi-part checkpoint of which a part is gone: the commits give the same', async () => {
+  const store = new MemoryStore();
+  const put = (key: string, body: string) => store.putIfAbsent(key, Buffer.from(body));
+  const commits = Array.from({ length: 13 }, (_, i) => BigInt(i));
+  for (const version of commits) {
+    const first: Action[] = version === 0n ? [{ protocol: { minReaderVersion: 1, minWriterVersion: 2 } }, { metaData: METADATA }] : [];
+    await put(commitKey(version), printActions([...first, { add: { path: `f${version}`, partitionValues: {}, size: 1, modificationTime: 0, dataChange: true } }]));
+  }
+  await put('_delta_log/00000000000000000010.checkpoint.0000000001.0000000002.parquet', 'half');
+  await put('_delta_log/_last_checkpoint', '{"version":10,"size":13,"parts":2}');
+  expect((await loadSnapshot(bench.source(store)))!.files.size).toBe(commits.length);
+});

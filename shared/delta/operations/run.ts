@@ -47,7 +47,10 @@ async function settle(table: RowTable, { operation, progress }: RunDetails, plan
   let [plans, retries] = [0, 0];
   return untilSettled<RunOutcome>(`${operation} on ${table.delta.source.table}`, async () => {
     const snapshot = plans++ === 0 ? table.delta.snapshot : await table.delta.refresh();
-    if (progress && (progressOf(snapshot, progress.appId) ?? -1n) >= progress.version) return { kind: 'nothing-to-do' };
+    if (progress && (progressOf(snapshot, progress.appId) ?? -1n) >= progress.version) {
+      // What this process saw last may have been undone by a restore since.
+      return plans === 1 ? null : { kind: 'nothing-to-do' };
+    }
     const actions = progress ? [{ txn: { ...progress, lastUpdated: table.clock.nowMs() } }] : [];
     const outcome = await table.delta.commit(snapshot, await plan(snapshot, actions));
     retries += outcome.retries;

@@ -2,6 +2,7 @@ import type { Predicate } from '../../columnar/predicate.ts';
 import type { Relation, RelationSession } from '../../columnar/relation.ts';
 import { TableError } from '../../errors.ts';
 import { checkWritable } from '../protocol.ts';
+import { fieldOf } from '../schema.ts';
 import type { Snapshot } from '../snapshot.ts';
 import { changeRows, fileActions, positionsOf } from './change-rows.ts';
 import type { FileChange, RowPositions } from './change-rows.ts';
@@ -28,8 +29,18 @@ const NOTHING: RowPositions = new Map();
 export async function upsert(session: RelationSession, table: RowTable, snapshot: Snapshot, { rows, key }: { readonly rows: Relation; readonly key: readonly string[] }): Promise<PlannedChange> {
   const repeated = await session.repeated(rows, key);
   if (repeated > 0) throw new TableError('delta/ambiguous-key', `upsert into ${table.delta.source.table}: ${repeated} values of ${key.join(', ')} stand in more than one of the new rows; keep one row a key`);
+  await refuseEmptyKeys(session, table, snapshot, rows, key);
   const found = await findByKey(session, table, snapshot, { keys: session.select(rows, key), key });
   return removeFound(session, table, snapshot, { found, by: { key }, add: rows });
+}
+
+/** As a partition value "" is stored as null (PROTOCOL.md, "Partition Value Serialization"), which no key finds again. */
+async function refuseEmptyKeys(session: RelationSession, table: RowTable, { schema, metaData }: Snapshot, rows: Relation, key: readonly string[]): Promise<void> {
+  for (const column of key) {
+    if (!metaData.partitionColumns.includes(column) || fieldOf(schema, column).type !== 'string') continue;
+    const empty = await session.count(session.where(rows, { op: '=', column, value: '' }));
+    if (empty > 0) throw new TableError('delta/empty-key', `upsert into ${table.delta.source.table}: ${empty} rows have "" in ${column}, a partition column of the key, where the table can only hold null; give them another key`);
+  }
 }
 
 /** Takes away every row whose key stands in `keys`. */
