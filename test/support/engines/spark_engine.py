@@ -14,8 +14,12 @@ def spark():
                   .config("spark.sql.catalog.spark_catalog", "org.apache.spark.sql.delta.catalog.DeltaCatalog")
                   .config("spark.driver.memory", "2g").config("spark.driver.host", "127.0.0.1").config("spark.driver.bindAddress", "127.0.0.1")
                   .config("spark.ui.enabled", "false").config("spark.ui.showConsoleProgress", "false")
-                  .config("spark.sql.session.timeZone", "UTC").config("spark.sql.shuffle.partitions", "2")
-                  .config("spark.databricks.delta.snapshotPartitions", "2")
+                  .config("spark.sql.session.timeZone", "UTC").config("spark.sql.shuffle.partitions", "1")
+                  .config("spark.databricks.delta.snapshotPartitions", "1")
+                  .config("spark.sql.sources.parallelPartitionDiscovery.parallelism", "2")
+                  # For many small statements: compiling costs more than it saves.
+                  .config("spark.driver.extraJavaOptions", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+                  .config("spark.sql.codegen.wholeStage", "false").config("spark.sql.codegen.factoryMode", "NO_CODEGEN")
                   .config("spark.databricks.delta.retentionDurationCheck.enabled", "false").getOrCreate())
     return _spark
 
@@ -30,8 +34,8 @@ def arrow(engine, table, version=None, where=None):
     return (rows if where is None else rows.where(where)).toArrow()
 
 
-def sql(engine, statement):
-    """Rows of the statement, as objects."""
+def sql(engine, statement, table=None):
+    """Rows of the statement, as objects. It names the table itself."""
     return [row.asDict(True) for row in spark().sql(statement).collect()]
 
 
