@@ -61,7 +61,7 @@ const AGE_MS_MIN = 60_000;
 export async function commit(source: LogSource, base: Snapshot, transaction: Transaction, clock: Clock): Promise<CommitOutcome> {
   const txnId = clock.uuid();
   let [ours, snapshot]: [Transaction, Snapshot] = [transaction, base];
-  let lastPut: PutOutcome = 'exists';
+  let lastPut = 'exists' as PutOutcome;
   for (let attempt = 0; attempt < COMMIT_BACKOFF.attemptsMax; attempt++) {
     checkTransaction(ours.actions, snapshot);
     checkWritable(snapshot.protocol, snapshot.metaData, source.table, ours.actions);
@@ -73,7 +73,9 @@ export async function commit(source: LogSource, base: Snapshot, transaction: Tra
     }
     const version = snapshot.version + 1n;
     const actions = [{ commitInfo: commitInfo(ours, txnId, base.version, clock) }, ...ours.actions];
-    lastPut = await source.store.putIfAbsent(commitKey(version), Buffer.from(printActions(actions)));
+    const body = Buffer.from(printActions(actions));
+    const put = source.store.putIfAbsent(commitKey(version), body);
+    lastPut = await (lastPut === 'unknown' ? orUnknown(put, source, version, transaction) : put);
     if (lastPut === 'created') return { kind: 'committed', snapshot: advance(source, snapshot, actions, sentAtMs), retries: attempt };
     const winner = await readBack(source, version, transaction);
     if (winner && winnerTxnId(winner) === txnId) return { kind: 'committed', snapshot: advance(source, snapshot, winner, sentAtMs), retries: attempt };
@@ -92,12 +94,17 @@ export async function commit(source: LogSource, base: Snapshot, transaction: Tra
 }
 
 /** Who is there in our place, perhaps ourselves; null: nobody yet. A version that can't be read may be ours: that stays unknown. */
-async function readBack(source: LogSource, version: bigint, { operation }: Transaction): Promise<Action[] | null> {
+function readBack(source: LogSource, version: bigint, transaction: Transaction): Promise<Action[] | null> {
+  return orUnknown(readCommit(source, version), source, version, transaction);
+}
+
+/** Trouble of the store while a put of ours may have been stored, or may yet be: TransientError `delta/commit-unknown`. */
+async function orUnknown<T>(request: Promise<T>, { table }: LogSource, version: bigint, { operation }: Transaction): Promise<T> {
   try {
-    return await readCommit(source, version);
+    return await request;
   } catch (cause) {
     if (!(cause instanceof TransientError)) throw cause;
-    throw new TransientError('delta/commit-unknown', `commit of ${operation} to ${source.table} as version ${version}: the store did not confirm the put, and did not show the version either; its files are kept, the next run repeats what is missing`, { cause, facts: { table: source.table, version } });
+    throw new TransientError('delta/commit-unknown', `commit of ${operation} to ${table} as version ${version}: the store neither confirmed the put nor showed the version; its files are kept, the next run repeats what is missing`, { cause, facts: { table, version } });
   }
 }
 

@@ -1,7 +1,7 @@
 import { TableError, assert } from '../errors.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { parseActions } from './actions.ts';
-import type { Action } from './actions.ts';
+import type { Action, MetaData } from './actions.ts';
 import { logRetentionMs } from './interval.ts';
 import { parseJson, toBigInt } from './json.ts';
 import { LAST_CHECKPOINT, LOG_FOLDER, SIDECAR_FOLDER, blockPrefix, commitKey, lastOfBlock, parseLogPath } from './log-path.ts';
@@ -17,6 +17,8 @@ export interface LogSource {
   readonly store: ObjectStore;
   readonly codec: CheckpointCodec;
   readonly table: string;
+  /** Refuses, by throwing, a table as its owner can't use it. Asked by DeltaTable whenever the metaData is new to it. */
+  readonly check?: (metaData: MetaData, table: string) => void;
 }
 
 /**

@@ -30,6 +30,7 @@ export class DeltaTable {
   #cleanedOn = -1;
 
   private constructor(source: LogSource, snapshot: Snapshot, clock: Clock) {
+    source.check?.(snapshot.metaData, source.table);
     this.source = source;
     this.#snapshot = snapshot;
     this.#clock = clock;
@@ -112,6 +113,7 @@ export class DeltaTable {
 
   /** Only forward: of calls that overlap, one that began earlier may end later. Returns the newest. */
   #keep(snapshot: Snapshot): Snapshot {
+    if (snapshot.metaData !== this.#snapshot.metaData) this.source.check?.(snapshot.metaData, this.source.table);
     const [older, newer] = snapshot.version < this.#snapshot.version ? [snapshot, this.#snapshot] : [this.#snapshot, snapshot];
     this.#snapshot = older.checkpointVersion > newer.checkpointVersion ? { ...newer, checkpointVersion: older.checkpointVersion } : newer;
     return this.#snapshot;

@@ -41,8 +41,6 @@ export function checkProgressStays({ configuration }: Pick<MetaData, 'configurat
 export async function checkGeneration(table: DeltaTable, definition: TableDefinition): Promise<Snapshot> {
   for (let attempt = 0; attempt < RAISE_ATTEMPTS_MAX; attempt++) {
     const { snapshot } = table;
-    // Also of a worker that has the table open since before the property was set.
-    checkProgressStays(snapshot.metaData, definition.name);
     if (judgeGeneration(snapshot.metaData, definition) === 'current') return snapshot;
     await table.commit(snapshot, { operation: 'SET TBLPROPERTIES', actions: metaDataActions(snapshot, raisedMetaData(snapshot, definition), definition.name), reads: 'table' });
   }

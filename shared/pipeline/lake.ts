@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { RelationEngine } from '../columnar/relation.ts';
+import type { LogSource } from '../delta/log-reader.ts';
 import type { RowTable } from '../delta/operations/row-table.ts';
 import type { CheckpointCodec } from '../delta/parquet.ts';
 import { DeltaTable } from '../delta/table.ts';
@@ -72,22 +73,17 @@ export class Lake<E extends RelationEngine = RelationEngine> {
     const place = this.#place(name);
     if (this.#options.create === false) {
       const found = await openTable(place);
-      if (found) return checked(found);
+      if (found) return found;
       throw new ConfigError('lake/no-table', `${this.store.url} has no table ${name} yet; "assay run" or "assay start" on this lake makes it`, { facts: { lake: this.store.url, table: name } });
     }
     const { store, codec, engine, clock, folder } = place;
-    return checked({ delta: await DeltaTable.ensure({ store, codec, table: name }, this.definition(name), clock), engine, clock, folder });
+    return { delta: await DeltaTable.ensure({ store, codec, table: name, check: checkProgressStays }, this.definition(name), clock), engine, clock, folder };
   }
 
   #place(name: string): TablePlace<E> {
     const { store, engine, codec, clock } = this.#options;
-    return { store: store.sub(name), folder: `${name}/`, table: name, engine, codec, clock };
+    return { store: store.sub(name), folder: `${name}/`, table: name, check: checkProgressStays, engine, codec, clock };
   }
-}
-
-function checked<T extends RowTable>(table: T): T {
-  checkProgressStays(table.delta.snapshot.metaData, table.delta.source.table);
-  return table;
 }
 
 export interface TablePlace<E extends RelationEngine> extends Pick<LakeOptions<E>, 'engine' | 'codec' | 'clock'> {
@@ -96,10 +92,11 @@ export interface TablePlace<E extends RelationEngine> extends Pick<LakeOptions<E
   readonly folder: string;
   /** For messages. */
   readonly table: string;
+  readonly check?: LogSource['check'];
 }
 
 /** Any Delta table, whoever made it; null where there is none. */
-export async function openTable<E extends RelationEngine>({ store, codec, table, engine, clock, folder }: TablePlace<E>): Promise<RowTable<E> | null> {
-  const delta = await DeltaTable.open({ store, codec, table }, clock);
+export async function openTable<E extends RelationEngine>({ store, codec, table, check, engine, clock, folder }: TablePlace<E>): Promise<RowTable<E> | null> {
+  const delta = await DeltaTable.open({ store, codec, table, ...(check ? { check } : {}) }, clock);
   return delta === null ? null : { delta, engine, clock, folder };
 }

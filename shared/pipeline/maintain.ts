@@ -36,22 +36,38 @@ const CONSUMERS: Readonly<Record<string, { readonly stage: string; readonly targ
  * Compacts small files, writes checkpoints that are due, and cleans logs. Rows never change; a bin that meets a rival is left for the next tick.
  */
 export async function maintain(options: MaintainOptions): Promise<StageOutcome> {
-  let [rows, version, bins] = [0, -1n, 0];
+  const done: Done = { rows: 0, version: -1n, bins: 0 };
+  let [more, failure]: [boolean, unknown] = [false, null];
   for (const name of options.lake.names) {
-    const table = await options.lake.table(name);
-    await table.delta.refresh();
-    for (const bin of planBins(table.delta.snapshot)) {
-      if (bins === BINS_MAX) return { kind: 'committed', rows, version, more: true };
-      const compacted = await compact(table, bin, options);
-      if (compacted === null) continue;
-      rows += Number(rowsOf(bin));
-      version = compacted;
-      bins++;
+    try {
+      more = (await maintainTable(name, done, options)) || more;
+    } catch (error) {
+      // One table's trouble is no reason to leave the others alone.
+      failure ??= error;
     }
-    await table.delta.checkpointIfDue(options.checkpointInterval);
-    await cleanLog(table, name, options);
   }
-  return bins === 0 ? { kind: 'nothing-to-do' } : { kind: 'committed', rows, version, more: false };
+  if (failure !== null) throw failure;
+  return done.bins === 0 ? { kind: 'nothing-to-do' } : { kind: 'committed', rows: done.rows, version: done.version, more };
+}
+
+interface Done { rows: number; version: bigint; bins: number }
+
+/** True: bins are left for the next run. */
+async function maintainTable(name: string, done: Done, options: MaintainOptions): Promise<boolean> {
+  const table = await options.lake.table(name);
+  await table.delta.refresh();
+  const bins = planBins(table.delta.snapshot);
+  const taken = bins.slice(0, BINS_MAX - done.bins);
+  for (const bin of taken) {
+    const compacted = await compact(table, bin, options);
+    if (compacted === null) continue;
+    done.rows += Number(rowsOf(bin));
+    done.version = compacted;
+    done.bins++;
+  }
+  await table.delta.checkpointIfDue(options.checkpointInterval);
+  await cleanLog(table, name, options);
+  return taken.length < bins.length;
 }
 
 /** Never past a stage that reads the table (semantics.md, section 6). */

@@ -56,7 +56,7 @@ function upToRemoval(slice: Slice): Slice {
   if (removing < 0) return slice;
   if (removing > 0) return { ...slice, to: slice.versions[removing - 1].version, versions: slice.versions.slice(0, removing), more: true };
   const [{ version, removes }] = slice.versions;
-  throw new TableError('pipeline/foreign-removal', `Bronze version ${version} removes ${removes.length} files with data change; refine stops before it: restore Bronze ("assay table restore ${BRONZE} --version ${version - 1n}"), or allow the removal`);
+  throw new TableError('pipeline/foreign-removal', `Bronze version ${version} removes ${removes.length} files with data change; refine stops before it: restore Bronze ("assay table restore ${BRONZE} --version ${version - 1n}")`);
 }
 
 async function judgeSlice(slice: Slice, tally: Tally, options: RefineOptions): Promise<RefineBatch> {

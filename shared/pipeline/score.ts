@@ -56,10 +56,13 @@ export async function score(options: ScoreOptions): Promise<StageOutcome> {
     for (let rowsMax = options.sliceRows; ; rowsMax *= 4) {
       const slice = await nextSlice(silver.delta, { from, upTo, rowsMax });
       if (slice === null) return { kind: 'nothing-to-do' };
-      const result = await scoreSlice({ slice, snapshot, source, gold, silver }, options);
-      // A removal that nobody explains may be undone by what comes next, as a restore does: seen together they are no change.
-      if (result instanceof TableError && !slice.more) throw result;
-      if (!(result instanceof TableError)) return result;
+      const work = { snapshot, source, gold, silver };
+      const result = await scoreSlice({ ...work, slice }, options);
+      if (!(result instanceof ForeignRemoval)) return result;
+      const before = upToVersion(slice, result.version);
+      if (before) return settled(await scoreSlice({ ...work, slice: before }, options));
+      // It may be undone by what comes next, as a restore does: seen together they are no change.
+      if (!slice.more) return settled(result);
     }
   });
   await gold.delta.checkpointIfDue(options.checkpointInterval);
@@ -74,14 +77,36 @@ interface Work {
   readonly silver: RowTable;
 }
 
-/** Null: overtaken, plan again. A TableError is returned where the slice holds a removal that nobody explains. */
-async function scoreSlice(work: Work, options: ScoreOptions): Promise<StageOutcome | TableError | null> {
+/** A removal that nobody explains may be a mistake that must not spread (semantics.md, section 6). */
+class ForeignRemoval {
+  readonly version: bigint;
+  readonly error: TableError;
+
+  constructor(version: bigint, error: TableError) {
+    this.version = version;
+    this.error = error;
+  }
+}
+
+function settled(result: StageOutcome | ForeignRemoval | null): StageOutcome | null {
+  if (result instanceof ForeignRemoval) throw result.error;
+  return result;
+}
+
+/** What of the slice lies before a version; null: nothing. */
+function upToVersion(slice: Slice, version: bigint): Slice | null {
+  const versions = slice.versions.filter((each) => each.version < version);
+  return versions.length === 0 ? null : { ...slice, to: versions.at(-1)!.version, versions, more: true };
+}
+
+/** Null: overtaken, plan again. */
+async function scoreSlice(work: Work, options: ScoreOptions): Promise<StageOutcome | ForeignRemoval | null> {
   const { slice, snapshot, gold, silver } = work;
   const nowMs = options.clock.nowMs();
   const done = options.observe('gold_write');
   const hasChanges = slice.versions.some(({ adds, removes }) => adds.length + removes.length > 0);
   const planned = hasChanges ? await planGold(work, options, nowMs) : UNCHANGED;
-  if (planned instanceof TableError) return planned;
+  if (planned instanceof ForeignRemoval) return planned;
   const id = silver.delta.id;
   const outcome = await gold.delta.commit(snapshot, transactionOf(gold, snapshot, planned, {
     operation: 'MERGE',
@@ -102,7 +127,7 @@ type PlannedGold = PlannedChange & { readonly rows: number };
 const UNCHANGED: PlannedGold = { actions: [], adds: [], emptied: [], rewritten: [], shrunk: [], rowsRemoved: 0, writtenAtMs: undefined, found: null, remove: new Map(), rows: 0 };
 
 /** The changed rows of Silver with their scores, instead of what Gold has of their keys; keys that are gone from Silver go. */
-async function planGold({ slice, snapshot, source, gold, silver }: Work, options: ScoreOptions, nowMs: number): Promise<PlannedGold | TableError> {
+async function planGold({ slice, snapshot, source, gold, silver }: Work, options: ScoreOptions, nowMs: number): Promise<PlannedGold | ForeignRemoval> {
   const { key } = options.pipeline;
   const columns = goldSourceColumns(options.pipeline);
   return options.lake.engine.session(async (session) => {
@@ -120,11 +145,10 @@ async function planGold({ slice, snapshot, source, gold, silver }: Work, options
   });
 }
 
-/** A removal that nobody explains may be a mistake that must not spread (semantics.md, section 6). */
-function foreignRemoval({ removals }: NetChanges, { delta: { source: { table } } }: RowTable, { from, to }: Slice): TableError | null {
-  const foreign = removals.find(({ intent }) => intent === null);
+function foreignRemoval({ removals }: NetChanges, { delta: { source: { table } } }: RowTable, { from, to }: Slice): ForeignRemoval | null {
+  const foreign = removals.filter(({ intent }) => intent === null).sort((a, b) => (a.version < b.version ? -1 : 1))[0] as NetChanges['removals'][number] | undefined;
   if (!foreign) return null;
-  return new TableError('pipeline/foreign-removal', `${table} version ${foreign.version} removes ${foreign.rows} keys that do not come back in versions ${from + 1n} to ${to}; the stage stops before it: restore the table ("assay table restore ${table} --version ${foreign.version - 1n}"), or allow the removal`);
+  return new ForeignRemoval(foreign.version, new TableError('pipeline/foreign-removal', `${table} version ${foreign.version} removes ${foreign.rows} keys that do not come back in versions ${from + 1n} to ${to}; the stage stops before it: restore the table ("assay table restore ${table} --version ${foreign.version - 1n}")`));
 }
 
 /** Keys that Silver took away for good: what was replaced or erased goes from Gold too, what expired stays there. */

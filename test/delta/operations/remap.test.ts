@@ -5,6 +5,7 @@ import type { Row } from '../../../shared/columnar/relation.ts';
 import { removeOf } from '../../../shared/delta/actions.ts';
 import { packVectors, withVector } from '../../../shared/delta/deletion-vector-file.ts';
 import { withoutPlace } from '../../../shared/delta/operations/change-rows.ts';
+import { restore } from '../../../shared/delta/operations/restore.ts';
 import { scanLive } from '../../../shared/delta/operations/scan.ts';
 import { writeFiles } from '../../../shared/delta/operations/write.ts';
 import { field } from '../../../shared/delta/schema.ts';
@@ -129,6 +130,17 @@ describe.each(VECTOR_MODES)('%s: OPTIMIZE commits what it wrote', (_name, mode) 
     expect(await table.commit(planned)).toMatchObject({ kind: 'committed' });
     expect(await rival.commit(second)).toMatchObject({ kind: 'clash', over: 'removed-file' });
     expect(await (await table.another()).rows()).toEqual(sorted(others()));
+  });
+
+  test('clashes where a restore gave an input rows back', async () => {
+    const { table, rival } = await three(mode);
+    const before = (await rival.table.delta.refresh()).version;
+    await rival.apply(rival.deleteByKey(keys(2), key));
+    await table.table.delta.refresh();
+    const planned = await table.compact();
+    await restore(rival.table.delta, { version: before, nowMs: Date.now(), initialProgress: () => -1n });
+    expect(await table.commit(planned)).toMatchObject({ kind: 'clash', over: 'removed-file' });
+    expect(await table.rows()).toEqual(sorted(others()));
   });
 
   test('clashes with a change of metadata', async () => {
