@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { AddFile } from '../../shared/delta/actions.ts';
 import { parseJson } from '../../shared/delta/json.ts';
@@ -5,7 +6,7 @@ import { ALL_ENGINES, DeltaEngines, difference, missingFor, skippedFor } from '.
 import type { EngineName } from '../support/delta-engines.ts';
 import { NO_DIFFERENCE, expectRight, expectSame } from '../support/odd-check.ts';
 import { makeHistory } from '../support/odd-history.ts';
-import { OddRows } from '../support/odd-rows.ts';
+import { LONG_PART, OddRows } from '../support/odd-rows.ts';
 import { OddTable } from '../support/odd-table.ts';
 
 const VERSIONS_MIN = 500n;
@@ -77,7 +78,9 @@ describe.each(KINDS)(`a table of odd rows %s, ${VERSIONS_MIN} versions old`, (ki
 
   describe('whose log was cleaned', () => {
     beforeAll(async () => {
-      expect(await table.cleanLog(VERSIONS_MIN - 50n)).toMatchObject({ kind: 'cleaned', from: VERSIONS_MIN - 50n });
+      const outcome = await table.cleanLog(VERSIONS_MIN - 50n);
+      // From the checkpoint before: there is one every ten versions, or a few more.
+      expect(outcome.kind === 'cleaned' && outcome.from > VERSIONS_MIN - 70n && outcome.from <= VERSIONS_MIN - 50n, inspect(outcome)).toBe(true);
     });
 
     test('is read by a worker that never saw it', async () => {
@@ -92,6 +95,28 @@ describe.each(KINDS)(`a table of odd rows %s, ${VERSIONS_MIN} versions old`, (ki
 
   async function expectSameAt(engine: EngineName, version: bigint): Promise<void> {
     await expectSame(engines, engine, table, { version: Number(version), ours: await table.lines(version) });
+  }
+});
+
+describe('a partition value too long for the name of a folder', () => {
+  let table: OddTable;
+  beforeAll(async () => {
+    table = await OddTable.create();
+    const odd = new OddRows(8);
+    await table.append(odd.fresh(5, { part: LONG_PART }));
+    await table.append(odd.fresh(5, { part: 'plain' }));
+  });
+  afterAll(() => table.close());
+
+  test('is read right by us', () => expectRight(table));
+
+  for (const engine of ALL_ENGINES) {
+    const missing = missingFor([engine]);
+    const title = engine === 'polars' ? 'makes polars fail: it takes such values from folders alone' : `is read by ${engine} as by us`;
+    test.skipIf(missing !== null)(`${title}${skippedFor(missing)}`, async () => {
+      if (engine === 'polars') await expect(engines.read(engine, table.dir)).rejects.toThrow('ShapeError');
+      else await expectSame(engines, engine, table);
+    });
   }
 });
 
