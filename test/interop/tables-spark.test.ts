@@ -56,7 +56,7 @@ describe.each(KINDS)(`a table of odd rows %s, ${VERSIONS_MIN} versions old`, (ki
     for (const engine of ALL_ENGINES) {
       const missing = missingFor([engine]);
       // Polars drops the vectors of files whose path in the log is percent-encoded: deleted rows come back.
-      const run = missing !== null ? test.skip : engine === 'polars' && kind === VECTORS ? test.fails : test;
+      const run = missing !== null ? test.skipIf(true) : engine === 'polars' && kind === VECTORS ? test.fails : test;
       run(`${title(engine)}${skippedFor(missing)}`, () => check(engine));
     }
   }
