@@ -117,12 +117,13 @@ describe('an upsert on a warm snapshot', () => {
     expect(await upsert(await threeFiles(vectors), from(10 * FILE_ROWS, 5))).toEqual([PUT_DATA, PUT_LOG]);
   });
 
-  test('of a few rows of one file: that file is read, the vector stands in the log', async () => {
+  test('of a few rows of one file: that file is read, and its vector is a file of less than a hundred bytes', async () => {
     const table = await threeFiles(vectors);
-    expect(await upsert(table, [5, 7])).toEqual([READ_DATA, PUT_DATA, PUT_LOG]);
-    expect(table.files.map(({ deletionVector }) => deletionVector?.storageType)).toEqual(expect.arrayContaining(['i', undefined, undefined, undefined]));
-    // What was read once is not read again.
-    expect(await upsert(table, [9])).toEqual([PUT_DATA, PUT_LOG]);
+    expect(await upsert(table, [5, 7])).toEqual([READ_DATA, PUT_DATA, PUT_VECTORS, PUT_LOG]);
+    expect(table.files.map(({ deletionVector }) => deletionVector?.storageType)).toEqual(expect.arrayContaining(['u', undefined, undefined, undefined]));
+    expect(await bytesOf(/deletion_vector/)).toBeLessThan(100);
+    // What was read once is not read again, but for the vector.
+    expect(await upsert(table, [9])).toEqual([GET_VECTORS, PUT_DATA, PUT_VECTORS, PUT_LOG]);
   });
 
   test('of many rows of two files: both are read, one file has both vectors, two bytes a row', async () => {

@@ -32,8 +32,8 @@ export interface FileChange {
   readonly writtenAtMs: number | undefined;
 }
 
-/** Vectors up to this size stand in the log itself: one file less for a few rows. */
-const INLINE_BYTES_MAX = 256;
+/** None in the log itself, though that would spare a file: Spark's VACUUM (delta-spark 4.4.0) ends with a MatchError on a table that has one. */
+const INLINE_BYTES_MAX = 0;
 
 /**
  * Takes rows away and brings others, in new files and vectors that no commit names yet. By deletion vectors where the table has them
@@ -44,7 +44,7 @@ export async function changeRows(session: RelationSession, table: RowTable, snap
   const hasVectors = writesVectors(snapshot);
   if (change.remove.size > 0) checkWritable(snapshot.protocol, snapshot.metaData, table.delta.source.table, change.add || !hasVectors ? 'change' : 'remove');
   const { emptied, touched, rowsRemoved } = await planRemovals(vectorsOf(session, table), change.remove);
-  const isShrunk = ({ file }: Removal) => hasVectors && numRecords(file) !== null;
+  const isShrunk = ({ file }: Removal) => hasVectors && mayShrink(file);
   const [shrinking, rewriting] = [touched.filter(isShrunk), touched.filter((removal) => !isShrunk(removal))];
   const kept = rewriting.length === 0 ? null : await scanFiles(session, table, snapshot, rewriting.map(({ file, deleted }) => ({ file: { ...file, deletionVector: null }, except: deleted })));
   const rows = kept && change.add ? session.union(withoutPlace(session, kept), change.add) : kept ?? change.add;
@@ -56,6 +56,14 @@ export async function changeRows(session: RelationSession, table: RowTable, snap
     ...shrunk.map((file, i) => ({ add: { ...withVector(file, vectors.descriptors[i]), dataChange: true } })),
   ];
   return { actions, adds: written.adds, emptied, rewritten, shrunk, rowsRemoved, writtenAtMs: earliest([written.writtenAtMs, vectors.writtenAtMs]) };
+}
+
+/**
+ * Under a vector. A file whose rows were never counted can't be; one whose path in the log is percent-encoded should not: Polars (2.1.0) drops
+ * its vector, and deleted rows come back.
+ */
+export function mayShrink(file: AddFile): boolean {
+  return numRecords(file) !== null && !file.path.includes('%');
 }
 
 const NO_FILES: NewFiles = { adds: [], writtenAtMs: undefined };

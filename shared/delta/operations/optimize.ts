@@ -7,7 +7,7 @@ import { difference, rankOf } from '../positions.ts';
 import { writesVectors } from '../protocol.ts';
 import type { Snapshot } from '../snapshot.ts';
 import { numRecords } from '../stats.ts';
-import { withoutPlace, writeVectors } from './change-rows.ts';
+import { mayShrink, withoutPlace, writeVectors } from './change-rows.ts';
 import type { RowTable } from './row-table.ts';
 import { VectorReader, scanLive, vectorsOf } from './scan.ts';
 import { earliest, writeFiles } from './write.ts';
@@ -71,6 +71,7 @@ async function follow(rewrite: Rewrite, to: Snapshot): Promise<Transaction | nul
   const current = { inputs: [...live.values()], output, writtenAtMs: rewrite.writtenAtMs, canFollow: writesVectors(to) };
   if (gone.length === 0 || output === null) return transaction(rewrite, current);
   if (BigInt(gone.length) === numRecords(output)) return transaction(rewrite, { ...current, output: null });
+  if (!mayShrink(output)) return null;
   const { descriptors, writtenAtMs } = await writeVectors(table, [gone]);
   return transaction(rewrite, { ...current, output: { ...withVector(output, descriptors[0]), dataChange: false }, writtenAtMs: earliest([rewrite.writtenAtMs, writtenAtMs]) });
 }
