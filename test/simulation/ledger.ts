@@ -1,3 +1,4 @@
+import { vectorKey } from '../../shared/delta/deletion-vector.ts';
 import { fileKey } from '../../shared/delta/actions.ts';
 import type { Action, AddFile, RemoveFile } from '../../shared/delta/actions.ts';
 import { parseJson, toBigInt } from '../../shared/delta/json.ts';
@@ -7,6 +8,8 @@ import { parseLogPath } from '../../shared/delta/log-path.ts';
 export interface LedgerFile {
   readonly add: AddFile;
   readonly key: string;
+  /** Of the file that holds its vector; null where it has none, or one in the log. */
+  readonly vectorKey: string | null;
   readonly addedAt: bigint;
   removedAt: bigint | null;
   removedAtMs: number;
@@ -67,7 +70,7 @@ export class Ledger {
   /** A live file is gone for good. */
   deleted(key: string): void {
     for (const table of this.tables.values()) {
-      for (const file of table.files.values()) if (file.key === key) this.#fail(`${key} was deleted, but ${table.name} version ${table.version} has it`);
+      for (const file of table.files.values()) if (file.key === key || file.vectorKey === key) this.#fail(`${key} was deleted, but ${table.name} version ${table.version} has it`);
     }
   }
 
@@ -107,8 +110,11 @@ export class Ledger {
     const path = decodeURIComponent(add.path);
     const key = table.name === '' ? path : `${table.name}/${path}`;
     if (!this.#exists(key)) this.#fail(`${where} adds ${add.path}, which does not exist`);
+    const vector = add.deletionVector ? vectorKey(add.deletionVector, '') : null;
+    const keyOfVector = vector === null || table.name === '' ? vector : `${table.name}/${vector}`;
+    if (keyOfVector !== null && !this.#exists(keyOfVector)) this.#fail(`${where} adds ${add.path} with a vector in ${keyOfVector}, which does not exist`);
     for (const file of table.files.values()) if (file.add.path === add.path) this.#fail(`${where} adds ${add.path}, which is live already`);
-    table.files.set(fileKey(add), { add, key, addedAt: table.version, removedAt: null, removedAtMs: 0, removesData: false });
+    table.files.set(fileKey(add), { add, key, vectorKey: keyOfVector, addedAt: table.version, removedAt: null, removedAtMs: 0, removesData: false });
     return rowsOf(add);
   }
 }

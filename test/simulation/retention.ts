@@ -20,8 +20,8 @@ export function cleanUp(world: World, consumedUpTo: ConsumedUpTo): void {
 /** Files that no version names, and files that none has had since the retention; not what a consumer has yet to read. */
 function vacuum(world: World, table: LedgerTable, consumed: bigint | null): void {
   const oldestMs = world.scheduler.nowMs - FILE_RETENTION_MS;
-  const kept = new Set([...table.files.values()].map(({ key }) => key));
-  for (const file of table.removed) if (file.removedAtMs > oldestMs || isAwaited(file, consumed)) kept.add(file.key);
+  const needed = [...table.files.values(), ...table.removed.filter((file) => file.removedAtMs > oldestMs || isAwaited(file, consumed))];
+  const kept = new Set(needed.flatMap(({ key, vectorKey }) => [key, vectorKey]));
   for (const [key, { lastModifiedMs }] of world.objects) {
     if (!key.startsWith(`${table.name}/`) || key.includes('/_delta_log/') || kept.has(key) || lastModifiedMs > oldestMs) continue;
     world.scheduler.note(`-${key.slice(-12)}`);
