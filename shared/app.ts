@@ -9,7 +9,7 @@ import { checkHost } from './host-check.ts';
 import { parsePrices } from './monitoring/prices.ts';
 import { RunLog } from './monitoring/run-log.ts';
 import { openLake, shippedModel } from './open-lake.ts';
-import { StageState, openState } from './open-state.ts';
+import { openState } from './open-state.ts';
 import { appendLog } from './pipeline/append-log.ts';
 import { ingest } from './pipeline/bronze.ts';
 import { Champions } from './pipeline/champion.ts';
@@ -26,6 +26,7 @@ import type { KafkaConnection } from './sources/kafka-broker.ts';
 import type { KafkaRecord } from './sources/record.ts';
 import { meterDifference } from './storage/meter.ts';
 import type { Meter } from './storage/meter.ts';
+import { StageState } from './stage-state.ts';
 import { renderLakePage } from './lake-page.ts';
 import type { Page } from './lake-page.ts';
 
@@ -99,12 +100,14 @@ async function openApp(env: Readonly<Record<string, string | undefined>>): Promi
     const done = measure(executions, meter, task);
     try {
       const outcome = await run();
+      state.succeeded(task);
       // A note is for people: what is committed is not done again because nobody could be told.
       await Promise.allSettled([state.note(task, outcome.kind)]);
       return outcome;
     } catch (error) {
       // The caller must hear what stopped the stage, not that the note of it failed, too.
-      await Promise.allSettled([state.note(task, 'failed', error instanceof AssayError ? `${error.code}: ${error.message}` : 'bug')]);
+      const [paused] = await Promise.allSettled([state.failed(task, error), state.note(task, 'failed', error instanceof AssayError ? `${error.code}: ${error.message}` : 'bug')]);
+      if (paused.status === 'fulfilled' && paused.value !== null) say(`alert: ${paused.value}`);
       throw error;
     } finally {
       done();

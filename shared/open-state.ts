@@ -23,37 +23,3 @@ export async function openState(config: Config, env: Readonly<Record<string, str
   }
   throw new ConfigError('config/state', 'neither AzureWebJobsStorage nor AzureWebJobsStorage__accountName is set: pause switches need a table; Functions needs one of them too');
 }
-
-const PAUSE_READ_EVERY_MS = 15_000;
-const NOTE_EVERY_MS = 60_000;
-
-/** A stage's view of the state: asks rarely, notes what changed. */
-export class StageState {
-  readonly #state: RunState;
-  readonly #clock: Clock;
-  #paused: ReadonlyMap<string, unknown> = new Map();
-  #readMs = Number.NEGATIVE_INFINITY;
-  readonly #noted = new Map<string, { outcome: string; atMs: number }>();
-
-  constructor(state: RunState, clock: Clock) {
-    this.#state = state;
-    this.#clock = clock;
-  }
-
-  /** At most 15 s old. */
-  async isPaused(stage: string): Promise<boolean> {
-    if (this.#clock.nowMs() - this.#readMs >= PAUSE_READ_EVERY_MS) {
-      this.#paused = await this.#state.paused();
-      this.#readMs = this.#clock.nowMs();
-    }
-    return this.#paused.has(stage);
-  }
-
-  /** Written when the outcome is another than before, or the last note is a minute old. */
-  async note(stage: string, outcome: string, error?: string): Promise<void> {
-    const [last, atMs] = [this.#noted.get(stage), this.#clock.nowMs()];
-    if (last?.outcome === outcome && atMs - last.atMs < NOTE_EVERY_MS) return;
-    await this.#state.note(stage, { atMs, outcome, ...(error === undefined ? {} : { error }) });
-    this.#noted.set(stage, { outcome, atMs });
-  }
-}

@@ -3,6 +3,7 @@ import { benchCommand } from './bench.ts';
 import { demoCommand } from './demo.ts';
 import { doctorCommand } from './doctor.ts';
 import { openCommand } from './open.ts';
+import { pauseCommand, resumeCommand } from './pause.ts';
 import { produceCommand } from './produce.ts';
 import { resetCommand } from './reset.ts';
 import { runCommand } from './run.ts';
@@ -19,5 +20,5 @@ import { tableRestoreCommand } from './table-restore.ts';
 export const commands: readonly Command[] = [
   startCommand, runCommand, demoCommand, produceCommand,
   tableListCommand, tableDescribeCommand, tableReadCommand, tableHistoryCommand, tableChangesCommand, tableRestoreCommand, sqlCommand, openCommand,
-  statusCommand, doctorCommand, resetCommand, benchCommand,
+  statusCommand, doctorCommand, pauseCommand, resumeCommand, resetCommand, benchCommand,
 ];
