@@ -128,10 +128,10 @@ async function openApp(env: Readonly<Record<string, string | undefined>>): Promi
     monitor: () => measured('monitor', async () => {
       await lake.ensureAll();
       await flush();
-      const report = await monitor({ lake, pipeline, topics, broker, clock, runId, targetS: config.targetFreshnessS, checkpointInterval });
+      const report = await monitor({ lake, pipeline, topics, broker, clock, runId, targetS: config.staleAfterS, checkpointInterval });
       return { kind: 'committed', rows: report.tables.length, version: (await lake.table('monitor_logs')).delta.snapshot.version, more: false };
     }),
-    page: () => renderLakePage({ lake, pipeline, clock, topics, targetS: config.targetFreshnessS }),
+    page: () => renderLakePage({ lake, pipeline, clock, topics, targetS: config.staleAfterS }),
     close: async () => {
       await flush();
       await broker?.close();

@@ -1,10 +1,11 @@
 import { ConfigError } from './errors.ts';
+import { planFreshness } from './freshness-plan.ts';
 import { parseSchedule } from './ncrontab.ts';
 
 /** One setting. An empty text counts as not set, so a template can list every name. */
 interface Setting<T> {
   readonly name: string;
-  readonly kind: 'text' | 'list' | 'integer' | 'choice' | 'schedule';
+  readonly kind: 'text' | 'list' | 'integer' | 'choice' | 'schedule' | 'duration';
   /** As it would be typed; null where there is none. */
   readonly default: string | null;
   readonly required: boolean;
@@ -65,6 +66,24 @@ const integer = (name: string, [min, max]: readonly [number, number], meaning: s
 const schedule = (name: string, meaning: string, words: Words & { default: string }): Setting<string> =>
   setting<string>(name, 'schedule', meaning, words, { bounds: 'NCRONTAB, six fields, UTC', parse: parseScheduleText });
 
+/** Empty: by TARGET_FRESHNESS. */
+const plannedSchedule = (name: string, meaning: string): Setting<string | null> =>
+  setting<string | null>(name, 'schedule', meaning, {}, { bounds: 'NCRONTAB, six fields, UTC', parse: parseScheduleText });
+
+const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600 };
+
+/** In whole seconds. */
+const duration = (name: string, [minS, maxS]: readonly [number, number], meaning: string, words: Words & { default: string }): Setting<number> =>
+  setting<number>(name, 'duration', meaning, words, {
+    bounds: `${minS}s to ${maxS / 3600}h`,
+    parse: (text) => {
+      const match = /^(\d{1,6})([smh])$/.exec(text);
+      if (match === null) return { problem: `is "${clip(text)}", not a number of seconds, minutes or hours such as 30s, 5m, 1h` };
+      const seconds = Number(match[1]) * SECONDS[match[2]];
+      return seconds >= minS && seconds <= maxS ? { value: seconds } : { problem: `is ${clip(text)}, outside ${minS}s to ${maxS / 3600}h` };
+    },
+  });
+
 function parseScheduleText(text: string): { value: string } | { problem: string } {
   try {
     return { value: parseSchedule(text).text };
@@ -102,22 +121,29 @@ const settings = {
   duckdbThreads: integer('DUCKDB_THREADS', [1, 64], 'DuckDB\'s threads.', { default: '2' }),
   cacheDir: optionalText('CACHE_DIR', 'Folder for spilled and downloaded files; empty: `assay` in the system\'s temporary folder.'),
   cacheMb: integer('CACHE_MB', [64, 1_048_576], 'Most bytes of downloaded table files kept there.', { default: '512', unit: 'MB' }),
-  refineSchedule: schedule('REFINE_SCHEDULE', 'When Bronze is refined into Silver.', { default: '*/30 * * * * *' }),
-  scoreSchedule: schedule('SCORE_SCHEDULE', 'When Silver is scored into Gold: between two refines.', { default: '15/30 * * * * *' }),
+  targetFreshnessS: duration('TARGET_FRESHNESS', [1, 3600], 'How long a record may wait for each step: sets when refine and score run, and the trigger\'s window and batch (which in Azure are app settings: `assay doctor` prints them). A table whose newest rows are twice as old while something waits counts as late.', { default: '30s' }),
+  refineSchedule: plannedSchedule('REFINE_SCHEDULE', 'When Bronze is refined into Silver; empty: by TARGET_FRESHNESS.'),
+  scoreSchedule: plannedSchedule('SCORE_SCHEDULE', 'When Silver is scored into Gold; empty: by TARGET_FRESHNESS, between two refines.'),
   trainSchedule: schedule('TRAIN_SCHEDULE', 'When it is looked whether a model is due.', { default: '0 20 * * * *' }),
   maintainSchedule: schedule('MAINTAIN_SCHEDULE', 'When tables are compacted and cleaned.', { default: '0 40 * * * *' }),
   monitorSchedule: schedule('MONITOR_SCHEDULE', 'When freshness, balance and cost are written to the log tables.', { default: '10 */5 * * * *' }),
   trainRowsMin: integer('TRAIN_ROWS_MIN', [2, 10_000_000], 'Fewer Silver rows than this replace no model. The first model of a lake is trained on what there is, where the shipped one does not fit.', { default: '1000', unit: 'rows' }),
   retrainAfterMs: integer('RETRAIN_AFTER_MS', [60_000, 31_536_000_000], 'A model older than this is trained anew, if Silver has grown.', { default: dayMs, unit: 'ms' }),
-  targetFreshnessS: integer('TARGET_FRESHNESS_S', [1, 86_400], 'A table whose newest rows are older than this while something waits counts as late.', { default: '60', unit: 's' }),
   checkpointInterval: integer('CHECKPOINT_INTERVAL', [1, 10_000], 'Versions from one Delta checkpoint to the next.', { default: '10', unit: 'versions' }),
   functionMemoryMb: integer('FUNCTION_MEMORY_MB', [512, 16_384], 'Memory of an instance, for the cost rows.', { default: '2048', unit: 'MB' }),
 } as const;
 
 type Value<S> = S extends Setting<infer T> ? T : never;
 
+type Parsed = { readonly [K in keyof typeof settings]: Value<(typeof settings)[K]> };
+
 /** Every setting, parsed and within its bounds; frozen. Optional ones are null (lists: empty) where not set. */
-export type Config = { readonly [K in keyof typeof settings]: Value<(typeof settings)[K]> };
+export type Config = Parsed & {
+  readonly refineSchedule: string;
+  readonly scoreSchedule: string;
+  /** A table counts as late when its newest rows are older than this while something waits: a step waits once and works once. */
+  readonly staleAfterS: number;
+};
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -128,13 +154,19 @@ type Env = Readonly<Record<string, string | undefined>>;
 export function parseConfig(env: Env): Config {
   const problems: string[] = [];
   const entries = Object.entries(settings).map(([key, setting]) => [key, readSetting(setting, env, problems)]);
-  const config = Object.freeze(Object.fromEntries(entries)) as Config;
-  problems.push(...saslProblems(config));
+  const parsed = Object.fromEntries(entries) as Parsed;
+  problems.push(...saslProblems(parsed));
   if (problems.length > 0) {
     const count = problems.length === 1 ? '1 setting is' : `${problems.length} settings are`;
     throw new ConfigError('config/settings', `${count} wrong:\n${problems.map((problem) => `- ${problem}`).join('\n')}`);
   }
-  return config;
+  const planned = planFreshness({ targetS: parsed.targetFreshnessS, messageBytesMax: parsed.maxMessageBytes });
+  return Object.freeze({
+    ...parsed,
+    refineSchedule: parsed.refineSchedule ?? planned.refineSchedule,
+    scoreSchedule: parsed.scoreSchedule ?? planned.scoreSchedule,
+    staleAfterS: 2 * parsed.targetFreshnessS,
+  });
 }
 
 function readSetting(setting: Setting<unknown>, env: Env, problems: string[]): unknown {
@@ -149,7 +181,7 @@ function readSetting(setting: Setting<unknown>, env: Env, problems: string[]): u
   return null;
 }
 
-function saslProblems({ kafkaProtocol, kafkaUsername, kafkaPassword }: Config): string[] {
+function saslProblems({ kafkaProtocol, kafkaUsername, kafkaPassword }: Parsed): string[] {
   const sasl = kafkaProtocol === 'saslPlaintext' || kafkaProtocol === 'saslSsl';
   if (sasl && (kafkaUsername === null || kafkaPassword === null)) {
     return [`KAFKA_PROTOCOL is ${kafkaProtocol}, which needs KAFKA_USERNAME and KAFKA_PASSWORD; set both.`];

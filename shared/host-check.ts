@@ -1,5 +1,6 @@
 import type { Config } from './config.ts';
 import { ConfigError } from './errors.ts';
+import { BATCH_BYTES_MAX } from './freshness-plan.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -77,7 +78,6 @@ export function kafkaOptions(host: HostSettings): KafkaOptions {
   };
 }
 
-const batchBytesMax = 256 * 1024 * 1024;
 const bundleId = 'Microsoft.Azure.Functions.ExtensionBundle';
 /** Flex Consumption and Premium, where host.json says nothing. */
 const functionTimeoutMsDefault = 30 * 60_000;
@@ -123,7 +123,7 @@ function kafkaProblems(kafka: KafkaOptions, timeoutMs: number, config: Config): 
     [kafka.commitOnFailure, key('commitOnFailure'), 'must be false: the default, true, moves the offsets past a batch whose function failed, which loses it'],
     [kafka.maxRetries !== -1, key('maxRetries'), 'must be -1: after that many retries (default 5) the failed batch is committed, which loses it'],
     [kafka.maxBatchSize < 1, key('maxBatchSize'), 'must be at least 1'],
-    [batchBytes > batchBytesMax, key('maxBatchSize'), `times MAX_MESSAGE_BYTES (${config.maxMessageBytes}) is ${batchBytes} bytes, more than the ${batchBytesMax} an instance holds; lower one of them`],
+    [batchBytes > BATCH_BYTES_MAX, key('maxBatchSize'), `times MAX_MESSAGE_BYTES (${config.maxMessageBytes}) is ${batchBytes} bytes, more than the ${BATCH_BYTES_MAX} an instance holds; lower one of them`],
     [kafka.executorChannelCapacity !== 1, key('executorChannelCapacity'), 'must be 1: more only queues batches in memory, which run on after their partitions were given to another instance'],
     [kafka.subscriberIntervalInSeconds < 1, key('subscriberIntervalInSeconds'), 'must be at least 1'],
     [kafka.maxPollIntervalMs < timeoutMs, key('maxPollIntervalMs'), `must be at least functionTimeout (${timeoutMs} ms; librdkafka's default is 300000): a longer batch leaves its group and runs beside its successor`],

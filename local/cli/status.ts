@@ -77,7 +77,7 @@ async function tableStatus(name: string | null, { lake, pipeline, config }: Lake
   const { snapshot } = table.delta;
   const seen = observed?.tables.find((each) => each.table === name);
   const waiting = observed === null ? null : await waitingFor(name, lake, seen?.lag?.records ?? null);
-  const facts = { nowMs: systemClock.nowMs(), eventMsMax: greatestMs(snapshot, pipeline.eventTime), kafkaMsMax: greatestMs(snapshot, 'kafka_timestamp'), commitMs: lastCommitMs(snapshot), waiting, targetS: config.targetFreshnessS };
+  const facts = { nowMs: systemClock.nowMs(), eventMsMax: greatestMs(snapshot, pipeline.eventTime), kafkaMsMax: greatestMs(snapshot, 'kafka_timestamp'), commitMs: lastCommitMs(snapshot), waiting, targetS: config.staleAfterS };
   return { version: snapshot.version, rows: countRows(snapshot.files.values()), freshness: seen?.freshness ?? freshness(facts), waiting };
 }
 
@@ -86,7 +86,7 @@ async function observe(reader: LakeReader, out: Output): Promise<MonitorReport> 
   const { lake, pipeline, config, access } = reader;
   const brokers = access.running?.brokers?.split(',') ?? config.kafkaBrokers;
   const topics = access.running ? [access.running.topic] : config.kafkaTopics.length > 0 ? config.kafkaTopics : pipeline.topics.map(({ name }) => name);
-  const options = { lake, pipeline, topics, clock: systemClock, runId: 'status', targetS: config.targetFreshnessS, checkpointInterval: BigInt(config.checkpointInterval) };
+  const options = { lake, pipeline, topics, clock: systemClock, runId: 'status', targetS: config.staleAfterS, checkpointInterval: BigInt(config.checkpointInterval) };
   if (brokers.length === 0) return observePipeline({ ...options, broker: null });
   const broker = new KafkaBroker(kafkaConnection({ ...config, kafkaBrokers: brokers }));
   try {

@@ -1,4 +1,6 @@
 import { rmSync } from 'node:fs';
+import { parseConfig } from '../../shared/config.ts';
+import { hostOverrides, planFreshness } from '../../shared/freshness-plan.ts';
 import type { Flags } from '../cli/command.ts';
 import { APP_DIR } from '../cli/local-lake.ts';
 import type { LakeAccess } from '../cli/local-lake.ts';
@@ -19,14 +21,19 @@ export interface LocalAppOptions {
   readonly onLog: (entry: HostLog) => void;
 }
 
-/** Seconds instead of the deployed defaults: somebody is watching. */
+/** Somebody is watching. */
+const LIVE_FRESHNESS = '2s';
 const LIVE_SETTINGS: Readonly<Record<string, string>> = {
-  AzureFunctionsJobHost__extensions__kafka__subscriberIntervalInSeconds: '1',
-  REFINE_SCHEDULE: '*/2 * * * * *',
-  SCORE_SCHEDULE: '1/2 * * * * *',
   MONITOR_SCHEDULE: '*/15 * * * * *',
   MAINTAIN_SCHEDULE: '30 * * * * *',
 };
+
+/** What a deployed app would be set to for this freshness. TARGET_FRESHNESS of the environment is kept. */
+function liveSettings(): Record<string, string> {
+  const env = { LAKE_URL: 'file:lake', ...process.env, TARGET_FRESHNESS: process.env['TARGET_FRESHNESS'] || LIVE_FRESHNESS };
+  const { targetFreshnessS: targetS, maxMessageBytes: messageBytesMax } = parseConfig(env);
+  return { ...LIVE_SETTINGS, TARGET_FRESHNESS: env.TARGET_FRESHNESS, ...hostOverrides(planFreshness({ targetS, messageBytesMax })) };
+}
 
 export interface LocalApp {
   readonly host: LocalHost;
@@ -40,7 +47,7 @@ export async function startLocalApp({ access, feed, flags, live, httpPort, onLog
   const removeCache = () => rmSync(cacheDir, { recursive: true, force: true });
   const pipeline = flags.text('pipeline');
   const settings: Record<string, string> = {
-    ...(live ? LIVE_SETTINGS : {}),
+    ...(live ? liveSettings() : {}),
     LAKE_URL: access.lakeUrl,
     LAKE_CONNECTION_STRING: access.connectionString ?? '',
     AzureWebJobsStorage: access.connectionString ?? '',

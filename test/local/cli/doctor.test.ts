@@ -7,6 +7,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { doctorCommand } from '../../../local/cli/doctor.ts';
 import type { Finding } from '../../../local/cli/doctor/finding.ts';
+import { checkHostJson } from '../../../local/cli/doctor/settings.ts';
+import { APP_DIR } from '../../../local/cli/local-lake.ts';
+import { parseConfig } from '../../../shared/config.ts';
 import { checkNode, checkPorts } from '../../../local/cli/doctor/machine.ts';
 import { excludedEngines } from '../../../local/cli/doctor/tables.ts';
 import type { MetaData } from '../../../shared/delta/actions.ts';
@@ -54,6 +57,13 @@ test('a table with a writer feature that we lack fails, and the others are still
 test('no lake yet is a warning', async () => {
   const { by } = await examine(`--lake=file:${join(folder, 'nowhere')}`);
   expect(by('lake')).toEqual([expect.objectContaining({ level: 'warn', text: expect.stringContaining('assay run') })]);
+});
+
+test('a freshness that the host\'s trigger does not keep is told with the settings that make it', async () => {
+  const config = parseConfig({ LAKE_URL: 'file:lake', TARGET_FRESHNESS: '5m' });
+  const [found] = (await checkHostJson(APP_DIR, {}, config)).filter(({ check }) => check === 'freshness');
+  expect(found).toMatchObject({ level: 'warn', text: expect.stringContaining('AzureFunctionsJobHost__extensions__kafka__subscriberIntervalInSeconds=300') });
+  expect(await checkHostJson(APP_DIR, { AzureFunctionsJobHost__extensions__kafka__subscriberIntervalInSeconds: '300' }, config)).toHaveLength(1);
 });
 
 test('a pipeline file that is not there fails with its name', async () => {
