@@ -13,8 +13,8 @@ app.http('dashboard', {
   methods: ['GET'],
   route: 'dashboard',
   authLevel: 'function',
-  handler: async () => {
-    const { html, contentSecurityPolicy } = await (await getApp()).page();
+  handler: async (request) => {
+    const { html, contentSecurityPolicy } = await (await getApp()).page(request.query.get('pipeline') ?? undefined);
     return { status: 200, headers: { ...headers, 'content-security-policy': contentSecurityPolicy }, body: html };
   },
 });

@@ -103,7 +103,7 @@ const dayMs = '86400000';
 const settings = {
   lakeUrl: requiredText('LAKE_URL', 'Where the tables live: `az://account/container/prefix`, `abfss://container@account.dfs.core.windows.net/prefix` or `file:dir`; each table is the folder of its name below it.', { local: 'az://devstoreaccount1/lake' }),
   lakeConnectionString: secret('LAKE_CONNECTION_STRING', 'Storage connection string for Azurite and development; in Azure leave it empty, the managed identity is used.', { local: 'UseDevelopmentStorage=true' }),
-  pipelineFile: text('PIPELINE_FILE', 'The pipeline as data, relative to the app.', { default: 'pipelines/events.json' }),
+  pipelineFiles: list('PIPELINE_FILE', 'The pipeline as data, relative to the app. Of several, the tables of the first lie in the lake, those of every further one in the folder of its name; Bronze is one.', { default: 'pipelines/events.json' }),
   ingestSource: choice('INGEST_SOURCE', ['kafka', 'none'], '`none` registers no ingest function: an app that only refines, scores and shows.', { default: 'kafka' }),
   kafkaBrokers: list('KAFKA_BROKERS', 'Bootstrap servers, `host:port`; needed for ingest. Event Hubs: `<namespace>.servicebus.windows.net:9093`.', { local: 'localhost:9092' }),
   kafkaTopics: list('KAFKA_TOPICS', 'Topics to read, one function each; empty: the topics of the pipeline file.'),

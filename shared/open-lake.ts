@@ -5,6 +5,7 @@ import { DuckCheckpointCodec } from './columnar/checkpoint-codec.ts';
 import { DuckRelations } from './columnar/duck-relations.ts';
 import { Engine } from './columnar/duckdb.ts';
 import type { Config } from './config.ts';
+import type { TableDefinition } from './delta/table.ts';
 import { ConfigError } from './errors.ts';
 import { openModel } from './model/manifest.ts';
 import type { StoredModel } from './model/manifest.ts';
@@ -12,7 +13,8 @@ import { logTables } from './monitoring/log-tables.ts';
 import type { Pipeline } from './pipeline/definition.ts';
 import { Lake } from './pipeline/lake.ts';
 import { parsePipelineFile } from './pipeline/pipeline-file.ts';
-import { pipelineTables } from './pipeline/tables.ts';
+import { checkTogether } from './pipeline/pipelines.ts';
+import { BRONZE, OFFSET_GAPS, pipelineTables } from './pipeline/tables.ts';
 import { BlobStore } from './storage/blob-store.ts';
 import type { BlobCredential } from './storage/blob-store.ts';
 import { FileStore } from './storage/file-store.ts';
@@ -22,11 +24,17 @@ import { Meter } from './storage/meter.ts';
 import { MeteredStore } from './storage/metered-store.ts';
 import type { ObjectStore } from './storage/object-store.ts';
 
-/** What the app, and every command that looks at a lake, is built on. */
-export interface OpenLake {
+/** A pipeline and the lake of its tables. */
+export interface PipelineLake {
   readonly lake: Lake<DuckRelations>;
-  readonly engine: Engine;
   readonly pipeline: Pipeline;
+}
+
+/** What the app, and every command that looks at a lake, is built on. `lake` and `pipeline` are those asked for, else the first. */
+export interface OpenLake extends PipelineLake {
+  /** All of them, in the order of PIPELINE_FILE. */
+  readonly pipelines: readonly PipelineLake[];
+  readonly engine: Engine;
   readonly meter: Meter;
   readonly root: string;
 }
@@ -40,16 +48,33 @@ export interface OpenLakeOptions {
   readonly tempDir: string;
   /** False for who only reads: a table that is not there is then a ConfigError. */
   readonly create?: boolean;
+  /** The name of a pipeline, or its file as PIPELINE_FILE lists it; default: the first. */
+  readonly choose?: string | undefined;
 }
 
-export async function openLake({ config, clock, root, tempDir, create = true }: OpenLakeOptions): Promise<OpenLake> {
-  const pipeline = await readPipeline(config, root);
+export async function openLake({ config, clock, root, tempDir, create = true, choose }: OpenLakeOptions): Promise<OpenLake> {
+  const pipelines = await readPipelines(config, root);
+  const chosen = choose === undefined ? 0 : pipelines.findIndex(({ name }, i) => name === choose || config.pipelineFiles[i] === choose);
+  if (chosen < 0) throw new ConfigError('config/pipeline', `there is no pipeline ${choose}: PIPELINE_FILE has ${pipelines.map(({ name }) => name).join(', ')}`);
   const meter = new Meter();
   const engine = new Engine({ memoryMb: config.duckdbMemoryMb, threads: config.duckdbThreads, tempDir: join(tempDir, 'spill') });
-  const definitions = [...pipelineTables(pipeline), ...logTables.map((table) => ({ ...table, description: 'What ran, when, and what it cost', configuration: {} }))];
   const store = await openStore(config, clock, meter);
-  const lake = new Lake({ store, ...duckOver(store, { engine, tempDir, cacheBytesMax: config.cacheMb * 1024 * 1024, clock }), clock, definitions, create });
-  return { lake, engine, pipeline, meter, root };
+  const [first, ...further] = pipelines;
+  const duck = duckOver(store, { engine, tempDir, cacheBytesMax: config.cacheMb * 1024 * 1024, clock });
+  const lake = new Lake({ store, ...duck, clock, definitions: definitionsOf(first), create });
+  const opened = [{ lake, pipeline: first }, ...further.map((pipeline) => ({ pipeline, lake: withinLake(lake, pipeline) }))];
+  return { ...opened[chosen], pipelines: opened, engine, meter, root };
+}
+
+/** The lake of a further pipeline: Bronze and its gaps are the first one's. */
+export function withinLake(lake: Lake<DuckRelations>, pipeline: Pipeline): Lake<DuckRelations> {
+  return lake.within(pipeline.name, { definitions: definitionsOf(pipeline).filter(({ name }) => !SHARED_TABLES.includes(name)), shared: SHARED_TABLES });
+}
+
+const SHARED_TABLES = [BRONZE, OFFSET_GAPS];
+
+function definitionsOf(pipeline: Pipeline): TableDefinition[] {
+  return [...pipelineTables(pipeline), ...logTables.map((table) => ({ ...table, description: 'What ran, when, and what it cost', configuration: {} }))];
 }
 
 export interface DuckOverOptions {
@@ -65,14 +90,16 @@ export function duckOver(store: ObjectStore, { engine, tempDir, cacheBytesMax, c
   return { engine: new DuckRelations({ engine, objects, tempDir, clock }), codec: new DuckCheckpointCodec({ engine, tempDir }) };
 }
 
-export async function readPipeline(config: Config, root: string): Promise<Pipeline> {
-  let text: string;
-  try {
-    text = await readFile(join(root, config.pipelineFile), 'utf8');
-  } catch (cause) {
-    throw new ConfigError('config/pipeline-file', `PIPELINE_FILE ${config.pipelineFile} cannot be read below the app's folder; deploy it, or set PIPELINE_FILE`, { cause });
+export async function readPipelines(config: Config, root: string): Promise<Pipeline[]> {
+  const pipelines: Pipeline[] = [];
+  for (const file of config.pipelineFiles) {
+    const text = await readFile(join(root, file), 'utf8').catch((cause: unknown) => {
+      throw new ConfigError('config/pipeline-file', `PIPELINE_FILE ${file} cannot be read below the app's folder; deploy it, or set PIPELINE_FILE`, { cause });
+    });
+    pipelines.push(parsePipelineFile(text, file, { lateAfterMs: config.lateAfterMs, futureAfterMs: config.futureAfterMs }));
   }
-  return parsePipelineFile(text, config.pipelineFile, { lateAfterMs: config.lateAfterMs, futureAfterMs: config.futureAfterMs });
+  checkTogether(pipelines, definitionsOf(pipelines[0]).map(({ name }) => name));
+  return pipelines;
 }
 
 /** The store that LAKE_URL names, counting into the meter. A connection string is for Azurite; else the app's identity opens it. */

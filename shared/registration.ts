@@ -5,6 +5,7 @@ import type { Config } from './config.ts';
 import { ConfigError } from './errors.ts';
 import { checkHost, kafkaOptions, readHostSettings } from './host-check.ts';
 import type { Pipeline } from './pipeline/definition.ts';
+import { topicsOf } from './pipeline/pipelines.ts';
 import { parsePipelineFile } from './pipeline/pipeline-file.ts';
 
 /** What functions/ needs to register its triggers. */
@@ -28,17 +29,16 @@ export function readRegistration(env: Readonly<Record<string, string | undefined
   const hostJson = readText(path.join(appDir, 'host.json'), 'host.json');
   checkHost(hostJson, env, config);
   const { maxPollIntervalMs } = kafkaOptions(readHostSettings(hostJson, env));
-  const pipelineText = readText(path.resolve(appDir, config.pipelineFile), `PIPELINE_FILE ${config.pipelineFile}`);
-  const pipeline = parsePipelineFile(pipelineText, config.pipelineFile, config);
-  return { config, topics: topicsToRead(config, pipeline), failureDelayMsMax: Math.min(failureDelayMsMax, maxPollIntervalMs / 3) };
+  const pipelines = config.pipelineFiles.map((file) => parsePipelineFile(readText(path.resolve(appDir, file), `PIPELINE_FILE ${file}`), file, config));
+  return { config, topics: topicsToRead(config, pipelines), failureDelayMsMax: Math.min(failureDelayMsMax, maxPollIntervalMs / 3) };
 }
 
-function topicsToRead(config: Config, pipeline: Pipeline): readonly string[] {
+function topicsToRead(config: Config, pipelines: readonly Pipeline[]): readonly string[] {
   if (config.ingestSource === 'none') return [];
   if (config.kafkaBrokers.length === 0) {
     throw new ConfigError('config/settings', 'KAFKA_BROKERS is not set, so ingest has nothing to read from: set it to host:port, or INGEST_SOURCE to none.');
   }
-  return config.kafkaTopics.length > 0 ? config.kafkaTopics : pipeline.topics.map((topic) => topic.name);
+  return config.kafkaTopics.length > 0 ? config.kafkaTopics : topicsOf(pipelines).map((topic) => topic.name);
 }
 
 function readText(file: string, name: string): string {

@@ -12,7 +12,7 @@ import { checkDisk, checkDuckdb, checkModel, checkNode, checkPorts } from './doc
 import { checkHostJson, checkPipeline, checkSettings } from './doctor/settings.ts';
 import { checkTables } from './doctor/tables.ts';
 import { homeOf, readRunInfo } from './home.ts';
-import { APP_DIR, AZURITE_LAKE_URL, AZURITE_PORTS } from './local-lake.ts';
+import { APP_DIR, AZURITE_LAKE_URL, AZURITE_PORTS, pipelineFileOf } from './local-lake.ts';
 import { requireLake, withReadLake } from './read-lake.ts';
 
 const HOST_PORT = 7071;
@@ -50,8 +50,8 @@ async function* afterSettings({ config, env }: { config: Config; env: Readonly<R
   yield* await examine('host.json', () => checkHostJson(APP_DIR, env, config));
   let topics: readonly string[] = config.kafkaTopics;
   yield* await examine('pipeline', async () => {
-    const { pipeline, findings } = await checkPipeline(APP_DIR, config);
-    if (topics.length === 0) topics = pipeline.topics.map(({ name }) => name);
+    const { topics: named, findings } = await checkPipeline(APP_DIR, config);
+    if (topics.length === 0) topics = named;
     return findings;
   });
   yield* await examine('lake', () => checkLake(flags));
@@ -74,7 +74,7 @@ async function checkLake(flags: Flags): Promise<Finding[]> {
 
 /** As a command sees them: the lake and the pipeline that were named; a broker only where the environment names one. */
 function overrides(flags: Flags): Record<string, string> {
-  const [lake, pipeline] = [flags.text('lake') ?? process.env['LAKE_URL'], flags.text('pipeline')];
+  const [lake, pipeline] = [flags.text('lake') ?? process.env['LAKE_URL'], pipelineFileOf(flags)];
   return {
     KAFKA_BROKERS: process.env['KAFKA_BROKERS'] ?? '',
     ...(lake === undefined ? {} : { LAKE_URL: lake }),

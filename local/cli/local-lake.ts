@@ -47,13 +47,23 @@ export async function lakeAccess(flags: Flags): Promise<LakeAccess> {
 
 /** The settings a command works with: the environment's, over which the lake's address lies. */
 export function configFor(access: Pick<LakeAccess, 'lakeUrl' | 'connectionString'>, flags: Flags): Config {
-  const pipeline = flags.text('pipeline');
+  const pipeline = pipelineFileOf(flags);
   return parseConfig({
     ...process.env,
     LAKE_URL: access.lakeUrl,
     LAKE_CONNECTION_STRING: access.connectionString ?? '',
     ...(pipeline === undefined ? {} : { PIPELINE_FILE: pipeline }),
   });
+}
+
+/** `--pipeline FILE` stands for PIPELINE_FILE; a name chooses one of the pipelines that PIPELINE_FILE lists. */
+export function pipelineFileOf(flags: Flags): string | undefined {
+  const value = flags.text('pipeline');
+  return value?.endsWith('.json') ? value : undefined;
+}
+
+export function pipelineNameOf(flags: Flags): string | undefined {
+  return pipelineFileOf(flags) === undefined ? flags.text('pipeline') : undefined;
 }
 
 /** Opens the lake for one command, with files of its own that go when it ends. */
@@ -64,7 +74,7 @@ export async function withLake<T>(flags: Flags, use: (opened: OpenLake, access: 
   const tempDir = await mkdtemp(join(home.tempDir, 'command-'));
   try {
     const config = configFor(access, flags);
-    const opened = await openLake({ config, clock: systemClock, root: APP_DIR, tempDir });
+    const opened = await openLake({ config, clock: systemClock, root: APP_DIR, tempDir, choose: pipelineNameOf(flags) });
     try {
       return await use(opened, access, config);
     } finally {

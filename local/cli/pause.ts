@@ -37,8 +37,10 @@ export const resumeCommand: Command = {
 
 async function withState({ positionals, flags }: CommandContext, use: (state: RunState, stage: string) => Promise<void>): Promise<number> {
   const [stage] = positionals;
-  if (stage === undefined || !STAGES.includes(stage)) throw new ConfigError('cli/options', `name a stage: ${STAGES.join(', ')}`);
-  return withReadLake(flags, async ({ lake, config, access }) => {
+  return withReadLake(flags, async ({ pipelines, config, access }) => {
+    const [{ lake }, ...further] = pipelines;
+    const stages = [...STAGES, ...further.flatMap(({ pipeline }) => STAGES.slice(1).map((name) => `${pipeline.name}.${name}`))];
+    if (stage === undefined || !stages.includes(stage)) throw new ConfigError('cli/options', `name a stage: ${stages.join(', ')}`);
     const env = access.connectionString === null ? process.env : { ...process.env, AzureWebJobsStorage: access.connectionString };
     await use(await openState(config, env, lake.store, systemClock), stage);
     return 0;

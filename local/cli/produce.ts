@@ -2,7 +2,7 @@ import { ConfigError } from '../../shared/errors.ts';
 import { systemClock } from '../../shared/clock.ts';
 import { lakeAccess, configFor, APP_DIR } from './local-lake.ts';
 import type { Command, Flags } from './command.ts';
-import { readPipeline } from '../../shared/open-lake.ts';
+import { readPipelines } from '../../shared/open-lake.ts';
 import { openInput } from '../inputs/input.ts';
 import { EventHubTarget } from '../producer/event-hub-target.ts';
 import { EventStream } from '../producer/generate.ts';
@@ -56,7 +56,7 @@ async function intoEventHub(flags: Flags, eventHub: string): Promise<ProduceRepo
 async function intoLog(flags: Flags): Promise<ProduceReport> {
   const access = await lakeAccess(flags);
   try {
-    const pipeline = await readPipeline(configFor(access, flags), APP_DIR);
+    const [pipeline] = await readPipelines(configFor(access, flags), APP_DIR);
     const feed = await openFeed(flags, access, { defaultTopic: pipeline.topics[0].name, lakeId: 'nobody' });
     try {
       return (await fillOnce({ ...feed, log: feed.log! }, flags))!;

@@ -17,7 +17,7 @@ import { Meter } from '../../shared/storage/meter.ts';
 import { azuriteConnectionString } from '../azurite-servers.ts';
 import type { Flags } from './command.ts';
 import { homeOf, readRunInfo } from './home.ts';
-import { APP_DIR, AZURITE_LAKE_URL, AZURITE_PORTS, configFor, lakeAccess } from './local-lake.ts';
+import { APP_DIR, AZURITE_LAKE_URL, AZURITE_PORTS, configFor, lakeAccess, pipelineNameOf } from './local-lake.ts';
 import type { LakeAccess } from './local-lake.ts';
 
 /** Commands that only read: nothing is created, neither a lake, nor a table, nor `.assay/`. Their files lie in the system's temporary folder. */
@@ -51,7 +51,7 @@ export async function withReadLake<T>(flags: Flags, use: (reader: LakeReader) =>
   try {
     const config = configFor(access, flags);
     return await withTempDir(config, async (tempDir) => {
-      const opened = await openLake({ config, clock: systemClock, root: APP_DIR, tempDir, create: false });
+      const opened = await openLake({ config, clock: systemClock, root: APP_DIR, tempDir, create: false, choose: pipelineNameOf(flags) });
       try {
         return await use({ ...opened, access, config, tempDir });
       } finally {

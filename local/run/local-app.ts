@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import { parseConfig } from '../../shared/config.ts';
 import { hostOverrides, planFreshness } from '../../shared/freshness-plan.ts';
 import type { Flags } from '../cli/command.ts';
-import { APP_DIR } from '../cli/local-lake.ts';
+import { APP_DIR, pipelineFileOf } from '../cli/local-lake.ts';
 import type { LakeAccess } from '../cli/local-lake.ts';
 import { homeOf } from '../cli/home.ts';
 import { buildIfStale } from '../build.ts';
@@ -45,7 +45,7 @@ export async function startLocalApp({ access, feed, flags, live, httpPort, onLog
   const entry = await buildIfStale();
   const cacheDir = makeTempDir(homeOf(), 'app');
   const removeCache = () => rmSync(cacheDir, { recursive: true, force: true });
-  const pipeline = flags.text('pipeline');
+  const pipeline = pipelineFileOf(flags);
   const settings: Record<string, string> = {
     ...(live ? liveSettings() : {}),
     LAKE_URL: access.lakeUrl,

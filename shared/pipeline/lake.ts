@@ -11,11 +11,15 @@ import { checkProgressStays } from './generation.ts';
 
 export interface LakeOptions<E extends RelationEngine = RelationEngine> {
   readonly store: ObjectStore;
-  /** Opened on `store`. */
+  /** Opened on `store`, or on the root above it (`folder`). */
   readonly engine: E;
   readonly codec: CheckpointCodec;
   readonly clock: Clock;
   readonly definitions: readonly TableDefinition[];
+  /** Where `store` lies below the root that the engine was opened on: `orders/`. Default: it is that root. */
+  readonly folder?: string;
+  /** A lake whose tables are this one's, too, by their names. */
+  readonly shared?: { readonly lake: Lake<E>; readonly names: readonly string[] };
   /** False: nothing is ever created; a table that is not there is a ConfigError `lake/no-table`. */
   readonly create?: boolean;
 }
@@ -37,17 +41,36 @@ export class Lake<E extends RelationEngine = RelationEngine> {
     return this.#options.engine;
   }
 
+  /**
+   * A lake in a folder of this one that has some of this one's tables for its own: what a further pipeline over the same Bronze writes
+   * stands beside, under the same names.
+   */
+  within(name: string, { definitions, shared }: { readonly definitions: readonly TableDefinition[]; readonly shared: readonly string[] }): Lake<E> {
+    const { store, folder = '' } = this.#options;
+    return new Lake({ ...this.#options, store: store.sub(name), folder: `${folder}${name}/`, definitions, shared: { lake: this, names: shared } });
+  }
+
   definition(name: string): TableDefinition {
+    const owner = this.#ownerOf(name);
+    if (owner) return owner.definition(name);
     const definition = this.#options.definitions.find((candidate) => candidate.name === name);
     assert(definition, `no table ${name} is defined`);
     return definition;
   }
 
+  /** Of every table that can be asked for. */
   get names(): string[] {
+    return [...(this.#options.shared?.names ?? []), ...this.ownNames];
+  }
+
+  /** Without those of another lake. */
+  get ownNames(): string[] {
     return this.#options.definitions.map(({ name }) => name);
   }
 
   table(name: string): Promise<RowTable<E>> {
+    const owner = this.#ownerOf(name);
+    if (owner) return owner.table(name);
     const open = this.#tables.get(name) ?? this.#open(name);
     this.#tables.set(name, open);
     // A failed opening is not kept: the next call tries again.
@@ -57,6 +80,8 @@ export class Lake<E extends RelationEngine = RelationEngine> {
 
   /** The table if it is there, also one that no definition knows; else null. Never creates. */
   async find(name: string): Promise<RowTable<E> | null> {
+    const owner = this.#ownerOf(name);
+    if (owner) return owner.find(name);
     const kept = this.#tables.get(name);
     if (kept) return kept;
     const found = await openTable(this.#place(name));
@@ -67,6 +92,11 @@ export class Lake<E extends RelationEngine = RelationEngine> {
   /** Creates what is missing, so that every table can be opened by others from the start. */
   async ensureAll(): Promise<void> {
     await Promise.all(this.names.map((name) => this.table(name)));
+  }
+
+  #ownerOf(name: string): Lake<E> | null {
+    const { shared } = this.#options;
+    return shared?.names.includes(name) ? shared.lake : null;
   }
 
   async #open(name: string): Promise<RowTable<E>> {
@@ -81,8 +111,8 @@ export class Lake<E extends RelationEngine = RelationEngine> {
   }
 
   #place(name: string): TablePlace<E> {
-    const { store, engine, codec, clock } = this.#options;
-    return { store: store.sub(name), folder: `${name}/`, table: name, check: checkProgressStays, engine, codec, clock };
+    const { store, folder = '', engine, codec, clock } = this.#options;
+    return { store: store.sub(name), folder: `${folder}${name}/`, table: name, check: checkProgressStays, engine, codec, clock };
   }
 }
 

@@ -14,6 +14,8 @@ import { BRONZE, GOLD, SILVER } from './tables.ts';
 
 export interface MaintainOptions {
   readonly lake: Lake;
+  /** Every lake that reads tables of this one, itself among them; default: it alone. */
+  readonly readers?: readonly Lake[];
   readonly clock: Clock;
   readonly checkpointInterval: bigint;
   readonly observe: WriteObserver;
@@ -38,7 +40,7 @@ const CONSUMERS: Readonly<Record<string, { readonly stage: string; readonly targ
 export async function maintain(options: MaintainOptions): Promise<StageOutcome> {
   const done: Done = { rows: 0, version: -1n, bins: 0 };
   let [more, failure]: [boolean, unknown] = [false, null];
-  for (const name of options.lake.names) {
+  for (const name of options.lake.ownNames) {
     try {
       more = (await maintainTable(name, done, options)) || more;
     } catch (error) {
@@ -71,14 +73,19 @@ async function maintainTable(name: string, done: Done, options: MaintainOptions)
 }
 
 /** Never past a stage that reads the table (semantics.md, section 6). */
-async function cleanLog({ delta }: RowTable, name: string, { lake, say }: MaintainOptions): Promise<void> {
+async function cleanLog({ delta }: RowTable, name: string, { lake, readers = [lake], say }: MaintainOptions): Promise<void> {
   const consumer = CONSUMERS[name];
-  const target = consumer && (await lake.table(consumer.target)).delta;
-  const consumed = consumer && target ? progressOf(target.snapshot, stageAppId(consumer.stage, delta.id)) ?? -1n : null;
+  const consumed = consumer ? await slowest(consumer, delta.id, name === BRONZE ? readers : [lake]) : null;
   const outcome = await delta.cleanLogIfDue({ consumed });
   if (outcome?.kind !== 'kept') return;
   if (outcome.why === 'consumer') say?.(`${name}: its log is older than it needs to be, and stays: ${consumer?.stage} has read up to version ${consumed} only; look why ${consumer?.stage} is behind`);
   if (outcome.why === 'damaged') say?.(`${name}: its log is older than it needs to be, and stays: the checkpoint that it would begin with cannot be read; delete that file, and the next one serves`);
+}
+
+/** The least version that all of a table's readers have consumed. */
+async function slowest({ stage, target }: { stage: string; target: string }, sourceId: string, readers: readonly Lake[]): Promise<bigint> {
+  const consumed = await Promise.all(readers.map(async (reader) => progressOf((await reader.table(target)).delta.snapshot, stageAppId(stage, sourceId)) ?? -1n));
+  return consumed.reduce((least, version) => (version < least ? version : least));
 }
 
 /** Which files to merge: per partition, small ones in order of age, up to the target size. Pure. */

@@ -10,6 +10,14 @@ export type StageOutcome =
   | { readonly kind: 'nothing-to-do' }
   | { readonly kind: 'paused' };
 
+/** What several runs of a stage, one a pipeline, came to together. Rows are summed; the version is that of the last one that committed. */
+export function together(outcomes: readonly StageOutcome[]): StageOutcome {
+  const committed = outcomes.filter((outcome) => outcome.kind === 'committed');
+  const last = committed.at(-1);
+  if (last) return { ...last, rows: committed.reduce((sum, { rows }) => sum + rows, 0), more: committed.some(({ more }) => more) };
+  return outcomes.find(({ kind }) => kind === 'paused') ?? { kind: 'nothing-to-do' };
+}
+
 /** `<stage>/<metaData.id of the source>`: where a stage keeps the source version it has consumed (semantics.md, section 6). */
 export function stageAppId(stage: string, sourceId: string): string {
   return `${stage}/${sourceId}`;

@@ -4,8 +4,8 @@ import type { Config } from '../../../shared/config.ts';
 import { parseConfig } from '../../../shared/config.ts';
 import { hostOverrides, planFreshness } from '../../../shared/freshness-plan.ts';
 import { checkHost, kafkaOptions, readHostSettings } from '../../../shared/host-check.ts';
-import { readPipeline } from '../../../shared/open-lake.ts';
-import type { Pipeline } from '../../../shared/pipeline/definition.ts';
+import { readPipelines } from '../../../shared/open-lake.ts';
+import { topicsOf } from '../../../shared/pipeline/pipelines.ts';
 import { readSettings } from '../../host/host-settings.ts';
 import { ok, warn } from './finding.ts';
 import type { Finding } from './finding.ts';
@@ -32,8 +32,9 @@ function checkFreshness(hostJson: string, env: Readonly<Record<string, string>>,
   return [warn('freshness', `TARGET_FRESHNESS of ${config.targetFreshnessS} s wants batches after ${plan.windowS} s or ${plan.batchRecordsMax} records, the host hands them out after ${windowS} s or ${maxBatchSize}; set these app settings in Azure ("assay start" does it by itself):\n${lines.join('\n')}`)];
 }
 
-export async function checkPipeline(appDir: string, config: Config): Promise<{ pipeline: Pipeline; findings: Finding[] }> {
-  const pipeline = await readPipeline(config, appDir);
-  const { name, generation, columns, key, topics } = pipeline;
-  return { pipeline, findings: [ok('pipeline', `${config.pipelineFile}: "${name}", generation ${generation}, ${columns.length} columns, key ${key.join(', ')}, topics ${topics.map((topic) => topic.name).join(', ')}`)] };
+export async function checkPipeline(appDir: string, config: Config): Promise<{ topics: readonly string[]; findings: Finding[] }> {
+  const pipelines = await readPipelines(config, appDir);
+  const findings = pipelines.map(({ name, generation, columns, key, topics }, i) =>
+    ok('pipeline', `${config.pipelineFiles[i]}: "${name}", generation ${generation}, ${columns.length} columns, key ${key.join(', ')}, topics ${topics.map((topic) => topic.name).join(', ')}`));
+  return { topics: topicsOf(pipelines).map((topic) => topic.name), findings };
 }

@@ -1,0 +1,69 @@
+import type { Clock } from './clock.ts';
+import type { Config } from './config.ts';
+import { renderLakePage } from './lake-page.ts';
+import type { Page } from './lake-page.ts';
+import type { PipelineLake } from './open-lake.ts';
+import { Champions } from './pipeline/champion.ts';
+import { compileRules } from './pipeline/judge.ts';
+import { maintain } from './pipeline/maintain.ts';
+import { monitor } from './pipeline/monitor.ts';
+import type { MonitorOptions } from './pipeline/monitor.ts';
+import type { WriteObserver } from './pipeline/observer.ts';
+import { refine } from './pipeline/refine.ts';
+import { score } from './pipeline/score.ts';
+import type { StageOutcome } from './pipeline/stage.ts';
+import type { StoredModel } from './model/manifest.ts';
+
+export interface StagesOptions {
+  /** Every pipeline over the one Bronze, in order. */
+  readonly pipelines: readonly PipelineLake[];
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly broker: MonitorOptions['broker'];
+  readonly runId: string;
+  readonly shipped: () => Promise<StoredModel>;
+  readonly observe: WriteObserver;
+  readonly say: (line: string) => void;
+}
+
+export type TimerStage = 'refine' | 'score' | 'train' | 'maintain' | 'monitor';
+
+/** The timers' stages of one pipeline. */
+export interface PipelineStages extends Readonly<Record<TimerStage, () => Promise<StageOutcome>>> {
+  readonly name: string;
+  /** Under which a stage is noted, measured and paused: `refine`, and `orders.refine` for a further pipeline. */
+  task(stage: TimerStage): string;
+  page(): Promise<Page>;
+}
+
+export function pipelineStages(own: PipelineLake, options: StagesOptions): PipelineStages {
+  const { pipelines, config, clock, broker, runId, observe, say } = options;
+  const { name, topics } = own.pipeline;
+  const isFirst = own.pipeline === pipelines[0].pipeline;
+  const common = { ...own, clock, observe, checkpointInterval: BigInt(config.checkpointInterval) };
+  const champions = new Champions({ ...own, clock, shipped: options.shipped, say });
+  const judge = compileRules(own.pipeline, config);
+  const looks = { ...own, clock, topics: isFirst && config.kafkaTopics.length > 0 ? config.kafkaTopics : topics.map((topic) => topic.name), targetS: config.staleAfterS };
+  return {
+    name,
+    task: (stage) => (isFirst ? stage : `${name}.${stage}`),
+    refine: () => refine({ ...common, judge, lateAfterMs: config.lateAfterMs, sliceRows: config.sliceRows }),
+    score: () => score({ ...common, champions, sliceRows: config.sliceRows }),
+    train: () => train(champions, config, clock),
+    maintain: () => maintain({ ...common, say, readers: pipelines.map(({ lake }) => lake) }),
+    monitor: async () => {
+      await own.lake.ensureAll();
+      const { tables } = await monitor({ ...common, ...looks, broker, runId });
+      return { kind: 'committed', rows: tables.length, version: (await own.lake.table('monitor_logs')).delta.snapshot.version, more: false };
+    },
+    page: () => renderLakePage(looks),
+  };
+}
+
+async function train(champions: Champions, config: Config, clock: Clock): Promise<StageOutcome> {
+  const since = await champions.since();
+  const dueMs = since === null ? 0 : since + config.retrainAfterMs;
+  if (clock.nowMs() < dueMs) return { kind: 'nothing-to-do' };
+  const manifest = await champions.retrain({ rowsMin: config.trainRowsMin, by: 'train', why: since === null ? 'no champion yet' : `the champion is older than ${config.retrainAfterMs} ms` });
+  return manifest === null ? { kind: 'nothing-to-do' } : { kind: 'committed', rows: manifest.rows, version: BigInt(manifest.version), more: false };
+}
