@@ -1,12 +1,13 @@
 import type { Consumer } from '@platformatic/kafka';
 import { TransientError } from '../shared/errors.ts';
+import { committedRecords } from '../shared/sources/committed-records.ts';
 import { KafkaBroker, clientOptions } from '../shared/sources/kafka-broker.ts';
 import type { KafkaConnection } from '../shared/sources/kafka-broker.ts';
 import type { KafkaRecord } from '../shared/sources/record.ts';
-import { committedRecords } from './kafka-source/committed-records.ts';
-import type { FetchResponse } from './kafka-source/committed-records.ts';
 import { PartitionFeed } from './kafka-source/partition-feed.ts';
 import type { DrainableSource } from './trigger-source.ts';
+
+type FetchResponse = Awaited<ReturnType<Consumer['fetch']>>;
 
 export interface KafkaSourceOptions extends KafkaConnection {
   readonly topic: string;

@@ -1,10 +1,8 @@
-/** Sets of offsets as ranges. Pure. */
+import type { OffsetRange } from '../sources/record.ts';
 
-/** From first to last, both included. */
-export interface OffsetRange {
-  readonly firstOffset: bigint;
-  readonly lastOffset: bigint;
-}
+export type { OffsetRange } from '../sources/record.ts';
+
+/** Sets of offsets as ranges. Pure. */
 
 /** The same offsets in as few ranges as hold them, ascending: no two overlap or touch. */
 export function mergeRanges(ranges: Iterable<OffsetRange>): OffsetRange[] {

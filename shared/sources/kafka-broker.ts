@@ -1,5 +1,12 @@
 import type { Admin } from '@platformatic/kafka';
-import { TransientError, assert } from '../errors.ts';
+import { systemClock } from '../clock.ts';
+import type { Clock } from '../clock.ts';
+import { ConfigError, TransientError, assert } from '../errors.ts';
+import type { Broker, OffsetsRead, PartitionOffsets, ReadLimits, ReadPartition } from './broker.ts';
+import { KafkaFetcher } from './kafka-fetcher.ts';
+import type { Leader } from './kafka-fetcher.ts';
+import { readOffsets } from './offset-reader.ts';
+import type { OffsetRange } from './record.ts';
 
 export interface KafkaConnection {
   /** `host:port`, one or more. */
@@ -10,25 +17,30 @@ export interface KafkaConnection {
   readonly tls?: boolean;
 }
 
-export interface PartitionOffsets {
-  readonly partition: number;
-  /** The log start offset: the first that can still be read. */
-  readonly earliest: bigint;
-  /** The last stable offset: a read_committed reader gets no further. Without open transactions, the offset of the next record. */
-  readonly latest: bigint;
-}
-
 const EARLIEST = -2n;
 const LATEST = -1n;
 const NO_ID = '00000000-0000-0000-0000-000000000000';
 
-/** What the app asks a Kafka broker beside the trigger: topic ids and offsets. One connection, made at the first question and kept. */
-export class KafkaBroker {
-  readonly #connection: KafkaConnection;
-  #admin: Promise<Admin> | null = null;
+/** What the broker said of a topic when it was last asked. */
+interface Known {
+  readonly id: string;
+  readonly leaders: readonly (Leader | null)[];
+}
 
-  constructor(connection: KafkaConnection) {
+/**
+ * What the app asks a Kafka broker beside the trigger: topic ids, offsets, and records that were not delivered. Connections are made at the
+ * first question and kept; those that records are read over are apart, so that no question waits behind a fetch.
+ */
+export class KafkaBroker implements Broker {
+  readonly #connection: KafkaConnection;
+  readonly #clock: Clock;
+  readonly #known = new Map<string, Known>();
+  #admin: Promise<Admin> | null = null;
+  #fetcher: Promise<KafkaFetcher> | null = null;
+
+  constructor(connection: KafkaConnection, clock: Clock = systemClock) {
     this.#connection = connection;
+    this.#clock = clock;
   }
 
   /**
@@ -37,9 +49,8 @@ export class KafkaBroker {
    * @throws {TransientError} the broker did not answer, or does not know the topic.
    */
   async topicId(topic: string): Promise<string> {
-    const { id } = await this.#topic(topic);
-    // The client puts the name (Metadata to v8) or zeros (v9) where the broker sent no id; a broker of mixed versions sends zeros itself.
-    return id === topic || id === NO_ID ? 'none' : id.toLowerCase();
+    await this.#topic(topic);
+    return this.#known.get(topic)!.id;
   }
 
   /** Where each partition starts and ends now. @throws {TransientError} */
@@ -82,16 +93,42 @@ export class KafkaBroker {
     return type === 'CreateTime' || type === 'LogAppendTime' ? type : null;
   }
 
+  /** As `Broker.read` says. By topic id where the broker can (Fetch v13 and later): another life of the topic is then never taken for this one. */
+  async read(from: ReadPartition, ranges: readonly OffsetRange[], limits: ReadLimits): Promise<OffsetsRead> {
+    const { topic, topicId, partition } = from;
+    const isSameTopic = async () => (await this.topicId(topic)) === topicId;
+    if (this.#known.get(topic)?.id !== topicId && !(await isSameTopic())) return unavailable(ranges);
+    const fetcher = await this.#openFetcher();
+    const read = await readOffsets({
+      topic, isSameTopic, name: `partition ${partition} of topic '${topic}' at ${this.#connection.brokers.join(',')}`,
+      fetch: async (offset, bytesMax) => {
+        const leader = this.#known.get(topic)?.leaders[partition] ?? null;
+        if (leader === null) return { kind: 'no-leader', why: 'the broker names no leader of the partition' };
+        return fetcher.fetch(leader, from, { offset, bytesMax });
+      },
+      bounds: async () => {
+        const offsets = (await this.offsets(topic)).find((each) => each.partition === partition);
+        return offsets ?? { earliest: 0n, latest: 0n };
+      },
+    }, ranges, limits, this.#clock);
+    return fetcher.asksByName && topicId !== 'none' && !(await isSameTopic()) ? unavailable(ranges) : read;
+  }
+
   async close(): Promise<void> {
-    const admin = await this.#admin;
+    const [admin, fetcher] = [await this.#admin, await this.#fetcher];
     this.#admin = null;
-    await admin?.close();
+    this.#fetcher = null;
+    this.#known.clear();
+    await Promise.all([admin?.close(), fetcher?.close()]);
   }
 
   async #topic(topic: string): Promise<{ id: string; partitionsCount: number }> {
     const metadata = await this.#ask(`the metadata of topic '${topic}'`, (admin) => admin.metadata({ topics: [topic], forceUpdate: true }));
     const found = metadata.topics.get(topic);
     assert(found !== undefined, `the metadata asked for '${topic}' answers for it`);
+    // The client puts the name (Metadata to v8) or zeros (v9) where the broker sent no id; a broker of mixed versions sends zeros itself.
+    const id = found.id === topic || found.id === NO_ID ? 'none' : found.id.toLowerCase();
+    this.#known.set(topic, { id, leaders: found.partitions.map(({ leader }) => metadata.brokers.get(leader) ?? null) });
     return found;
   }
 
@@ -106,20 +143,46 @@ export class KafkaBroker {
     return offsets;
   }
 
+  #openFetcher(): Promise<KafkaFetcher> {
+    const open = async () => {
+      const kafka = await import('@platformatic/kafka');
+      const client = new kafka.Admin(clientOptions(this.#connection));
+      try {
+        return await KafkaFetcher.open(kafka, client);
+      } catch (error) {
+        await client.close();
+        throw error instanceof ConfigError ? error : this.#noAnswer('the requests that it knows', error);
+      }
+    };
+    this.#fetcher ??= open();
+    // A failed opening is not kept: the next call tries again.
+    this.#fetcher.catch(() => { this.#fetcher = null; });
+    return this.#fetcher;
+  }
+
   async #ask<T>(what: string, question: (admin: Admin) => Promise<T>): Promise<T> {
     this.#admin ??= connect(this.#connection);
     const admin = await this.#admin;
     try {
       return await question(admin);
     } catch (cause) {
-      const brokers = this.#connection.brokers.join(',');
-      throw new TransientError(
-        'kafka/no-answer',
-        `asking ${brokers} for ${what}: ${reason(cause)} Check that the broker is up, that the topic exists and that the credentials are right.`,
-        { cause, facts: { brokers } },
-      );
+      throw this.#noAnswer(what, cause);
     }
   }
+
+  #noAnswer(what: string, cause: unknown): TransientError {
+    const brokers = this.#connection.brokers.join(',');
+    return new TransientError(
+      'kafka/no-answer',
+      `asking ${brokers} for ${what}: ${reason(cause)} Check that the broker is up, that the topic exists and that the credentials are right.`,
+      { cause, facts: { brokers } },
+    );
+  }
+}
+
+/** The life of the topic that these offsets belong to is over. */
+function unavailable(ranges: readonly OffsetRange[]): OffsetsRead {
+  return { records: [], missing: ranges.map(({ firstOffset, lastOffset }) => ({ firstOffset, lastOffset, cause: 'unavailable' })), next: ranges.at(-1)!.lastOffset + 1n };
 }
 
 async function connect(connection: KafkaConnection): Promise<Admin> {

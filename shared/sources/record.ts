@@ -16,3 +16,9 @@ export interface KafkaHeader {
   readonly key: string;
   readonly value: Uint8Array | null;
 }
+
+/** From first to last, both included. */
+export interface OffsetRange {
+  readonly firstOffset: bigint;
+  readonly lastOffset: bigint;
+}
