@@ -21,7 +21,7 @@ async function run({ table, reader }: NamedTable, flags: Flags, out: Output): Pr
   if (reader === null) throw new ConfigError('cli/options', 'table restore needs a table of a lake, by its name: the progress of its consumers goes along');
   if (flags.text('version') === undefined) throw new ConfigError('cli/options', 'table restore needs --version N, the version that the table is to be like ("assay table history" shows them)');
   const name = table.delta.source.table;
-  const request = { lake: reader.lake, table: name, version: BigInt(flags.integer('version', 0)), clock: systemClock };
+  const request = { lake: reader.lake, readers: reader.pipelines.map(({ lake }) => lake), table: name, version: BigInt(flags.integer('version', 0)), clock: systemClock };
   const planned = await restoreLake({ ...request, isDryRun: true });
   if (flags.has('dry-run')) return report(planned, name, flags, out);
   if (!flags.has('yes') && !isNothing(planned)) out.note(text(planned, 'would be'));

@@ -33,6 +33,8 @@ import { BRONZE, GOLD, QUARANTINE, SILVER } from './tables.ts';
  */
 export interface LakeRestoreOptions {
   readonly lake: Lake;
+  /** Every lake that refines this one's Bronze, itself among them; default: it alone. */
+  readonly readers?: readonly Lake[];
   readonly table: string;
   readonly version: bigint;
   readonly clock: Clock;
@@ -73,15 +75,20 @@ async function restoreStage(options: LakeRestoreOptions, { stage, source: source
 }
 
 async function restoreBronze(options: LakeRestoreOptions): Promise<TableRestored[]> {
-  const { lake, version, isDryRun } = options;
-  const [bronze, silver] = [(await lake.table(BRONZE)).delta, (await lake.table(SILVER)).delta];
+  const { lake, readers = [lake], version, isDryRun } = options;
+  const bronze = (await lake.table(BRONZE)).delta;
   const appId = stageAppId(REFINE, bronze.id);
-  const silverVersion = await consumerAt(silver, { appId, source: bronze, upTo: version });
+  const followers: { reader: Lake; likeVersion: bigint }[] = [];
+  for (const reader of readers) followers.push({ reader, likeVersion: await consumerAt((await reader.table(SILVER)).delta, { appId, source: bronze, upTo: version }) });
   const rows = await restoreTable(options, BRONZE, { version });
   // What refine is never to see: the versions that are no longer true, and the one that takes them away.
   const passed = rows.committedAs ?? (isDryRun ? bronze.snapshot.version + 1n : bronze.snapshot.version);
-  const follows = await restoreTable(options, SILVER, { version: silverVersion, otherProgress: new Map([[appId, passed]]) });
-  return [rows, follows, await clearQuarantine(options, { above: version, upTo: passed })];
+  const done = [rows];
+  for (const { reader, likeVersion } of followers) {
+    const own = { ...options, lake: reader };
+    done.push(await restoreTable(own, SILVER, { version: likeVersion, otherProgress: new Map([[appId, passed]]) }), await clearQuarantine(own, { above: version, upTo: passed }));
+  }
+  return done;
 }
 
 async function restoreTable({ lake, clock, isDryRun }: LakeRestoreOptions, name: string, to: Pick<RestoreOptions, 'version' | 'otherProgress'>): Promise<TableRestored> {
