@@ -1,6 +1,7 @@
-import { and, compare, isNull } from '../columnar/predicate.ts';
+import { not } from '../columnar/predicate.ts';
 import type { RowTable } from '../delta/operations/row-table.ts';
 import { scanLive } from '../delta/operations/scan.ts';
+import { mayHold } from '../delta/skipping.ts';
 import type { Snapshot } from '../delta/snapshot.ts';
 import { progressOf } from '../delta/snapshot.ts';
 import { parseStats } from '../delta/stats.ts';
@@ -14,7 +15,8 @@ import type { Lake } from './lake.ts';
 import { countRowsInside, readGaps } from './offset-gaps.ts';
 import { clipRanges, countOffsets } from './offset-ranges.ts';
 import type { OffsetRange } from './offset-ranges.ts';
-import { provisionalFiles } from './quarantine.ts';
+import { isOpen, settledBy } from './quarantine-rows.ts';
+import type { Settled } from './quarantine-rows.ts';
 import { stageAppId } from './stage.ts';
 import { BRONZE, GOLD, OFFSET_GAPS, QUARANTINE, SILVER } from './tables.ts';
 
@@ -40,7 +42,7 @@ export async function readBalanceFacts(lake: Lake): Promise<BalanceFacts> {
   return {
     partitions: await Promise.all(partitions.map(async (facts) => ({ ...facts, gapOffsets: await gapOffsets(facts, listed.get(laneName(facts)) ?? [], bronze, bronzeNow) }))),
     silver: wholeTable(silverNow),
-    quarantine: { rows: await openRows(quarantine, quarantineNow, refined), erased: 0n, expired: 0n },
+    quarantine: { rows: await openRows(quarantine, quarantineNow, await settledBy(lake, silverNow)), erased: 0n, expired: 0n },
     silverAtGold: silverAtGold === 'none' ? NO_ROWS : silverAtGold === 'gone' ? UNKNOWN_ROWS : wholeTable(silverAtGold),
     gold: wholeTable(goldNow),
   };
@@ -110,19 +112,17 @@ function wholeTable(snapshot: Snapshot): TableRows {
   return { rows: countRows(snapshot.files.values()), erased: 0n, expired: 0n };
 }
 
-/** Quarantine rows that are not resolved, up to the Bronze version in Silver's txn. */
-async function openRows(quarantine: RowTable, snapshot: Snapshot, refined: bigint): Promise<Term> {
-  const provisional = new Set(provisionalFiles(snapshot, refined));
-  // Under a vector the statistics count rows that are gone, too.
-  const unsure = new Set([...snapshot.files.values()].filter((add) => provisional.has(add) || add.deletionVector));
+/** Quarantine rows that Silver counts as open (`quarantine-rows.ts`). By statistics, where they say so for a whole file. */
+async function openRows(quarantine: RowTable, snapshot: Snapshot, settled: Settled): Promise<Term> {
+  const unsure: AddFile[] = [];
   let open = 0n;
   for (const add of snapshot.files.values()) {
-    if (unsure.has(add)) continue;
-    const resolvedNulls = parseStats(add.stats)?.nullCount['resolved_at'];
-    if (resolvedNulls === undefined) return null;
-    open += BigInt(resolvedNulls as number);
+    const stats = parseStats(add.stats);
+    const isCounted = !add.deletionVector && !mayHold(not(isOpen(settled)), add, snapshot);
+    // Every row is open, or none: the rest is looked at.
+    if (isCounted && stats) open += stats.numRecords;
+    else if (mayHold(isOpen(settled), add, snapshot)) unsure.push(add);
   }
-  if (unsure.size === 0) return open;
-  const isOpen = and(compare('bronze_version', '<=', refined), isNull('resolved_at'));
-  return open + await quarantine.engine.session(async (session) => BigInt(await session.count(session.where(await scanLive(session, quarantine, snapshot, unsure), isOpen))));
+  if (unsure.length === 0) return open;
+  return open + await quarantine.engine.session(async (session) => BigInt(await session.count(session.where(await scanLive(session, quarantine, snapshot, unsure), isOpen(settled)))));
 }

@@ -1,10 +1,8 @@
 import { and, compare } from '../columnar/predicate.ts';
-import type { AddFile } from '../delta/actions.ts';
 import { transactionOf } from '../delta/operations/transaction.ts';
 import { replaceWhere } from '../delta/operations/upsert.ts';
 import { mayHold } from '../delta/skipping.ts';
 import type { Snapshot } from '../delta/snapshot.ts';
-import { parseStats } from '../delta/stats.ts';
 import type { RefineOptions } from './refine-options.ts';
 import { quarantineColumns } from './refine-batch.ts';
 import type { RejectedRow } from './refine-batch.ts';
@@ -40,12 +38,4 @@ export async function replaceQuarantine({ slice, rejected, snapshot }: Quarantin
   if (outcome.kind === 'clash') return false;
   done({ rows: rejected.length, adds: change.adds });
   return true;
-}
-
-/** Files that hold rows above Silver's progress: provisional, not counted. */
-export function provisionalFiles(snapshot: Snapshot, progress: bigint): AddFile[] {
-  return [...snapshot.files.values()].filter((add) => {
-    const max = parseStats(add.stats)?.maxValues['bronze_version'];
-    return max === undefined || BigInt(max as number) > progress;
-  });
 }

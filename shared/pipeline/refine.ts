@@ -30,9 +30,12 @@ export async function refine(options: RefineOptions): Promise<StageOutcome> {
     const source = await bronze.delta.refresh();
     // Progress only goes forward: what this worker last saw of it proves that nothing waits. An idle tick asks no further.
     if (isConsumed(REFINE, source, silver.delta.snapshot)) return { kind: 'nothing-to-do' };
-    await Promise.all([silver.delta.refresh(), quarantine.delta.refresh()]);
+    // Quarantine first: rows that Silver's progress leaves to this slice are then older than any replay of them, whose commit would clash.
+    const { version: seen } = await quarantine.delta.refresh();
+    await silver.delta.refresh();
     const snapshot = await checkGeneration(silver.delta, lake.definition(SILVER));
     const quarantined = await checkGeneration(quarantine.delta, lake.definition(QUARANTINE));
+    if (quarantined.version !== seen) return null;
     checkSourceUnchanged(REFINE, bronze.delta.id, snapshot.txns.keys());
     const from = progressOf(snapshot, stageAppId(REFINE, bronze.delta.id)) ?? -1n;
     const next = await nextSlice(bronze.delta, { from, upTo: source.version, rowsMax: options.sliceRows });
@@ -42,7 +45,7 @@ export async function refine(options: RefineOptions): Promise<StageOutcome> {
     const batch = await judgeSlice(slice, tally, options);
     for (const { row } of batch.rejected) tally.add('quarantine', row);
     if (!(await replaceQuarantine({ slice, rejected: batch.rejected, snapshot: quarantined }, options))) return null;
-    const version = await mergeIntoSilver({ slice, batch, tally, snapshot, sourceId: bronze.delta.id }, options);
+    const version = await mergeIntoSilver({ batch, tally, snapshot, progress: { appId: stageAppId(REFINE, bronze.delta.id), version: slice.to } }, options);
     return version === null ? null : { kind: 'committed', rows: tally.total('bronze'), version, more: slice.more };
   });
   // Bronze's, too: its snapshot was just refreshed here, and ingest should not wait for it.

@@ -11,19 +11,19 @@ import { Tally } from './counts.ts';
 import type { RefineOptions } from './refine-options.ts';
 import { silverColumns } from './refine-batch.ts';
 import type { Candidate, RefineBatch } from './refine-batch.ts';
-import type { Slice } from './slice.ts';
-import { stageAppId } from './stage.ts';
 import { compareStanding, isSameRecord, lossOf } from './standing.ts';
 import type { Standing } from './standing.ts';
 import { POSITION, SILVER, SOURCE_COLUMNS } from './tables.ts';
 
 export interface SilverMerge {
-  readonly slice: Slice;
   readonly batch: RefineBatch;
   /** Counts of the slice so far; Silver's own are added to a copy. */
   readonly tally: Tally;
   readonly snapshot: Snapshot;
-  readonly sourceId: string;
+  /** What is consumed once this is committed. */
+  readonly progress: { readonly appId: string; readonly version: bigint };
+  /** Beside Silver's own. */
+  readonly metrics?: Readonly<Record<string, string>>;
 }
 
 /** A stored row that a candidate met. */
@@ -55,9 +55,9 @@ export async function mergeIntoSilver(merge: SilverMerge, options: RefineOptions
   const outcome = await table.delta.commit(merge.snapshot, transactionOf(table, merge.snapshot, planned, {
     operation: 'MERGE',
     operationParameters: { predicate: JSON.stringify(key.map((column) => `t.${column} = s.${column}`).join(' AND ')) },
-    operationMetrics: { ...metrics(tally), numDuplicateKeys: String(merge.batch.duplicateKeys) },
+    operationMetrics: { ...metrics(tally), numDuplicateKeys: String(merge.batch.duplicateKeys), ...merge.metrics },
     removalIntent: 'replace',
-    actions: [{ txn: { appId: stageAppId('refine', merge.sourceId), version: merge.slice.to, lastUpdated: nowMs } }, ...tally.txns(merge.snapshot, nowMs)],
+    actions: [{ txn: { ...merge.progress, lastUpdated: nowMs } }, ...tally.txns(merge.snapshot, nowMs)],
   }));
   if (outcome.kind === 'clash') return null;
   done({ rows: planned.winners, adds: planned.adds });
