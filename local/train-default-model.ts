@@ -45,7 +45,7 @@ function featureColumns(pipeline: Pipeline): Float64Array[] {
   const positions = pipeline.features.map((feature) => pipeline.columns.findIndex((column) => column.name === feature));
   const values: number[][] = positions.map(() => []);
   for (const { record } of generate(STREAM, EVENTS)) {
-    const verdict = judge({ value: null, valueBytes: record.value, kafkaTimestampMs: record.timestampMs });
+    const verdict = judge({ topic: 'events', value: null, valueBytes: record.value, kafkaTimestampMs: record.timestampMs });
     if (verdict.kind === 'rejected') continue;
     positions.forEach((position, feature) => {
       const value = verdict.values[position];

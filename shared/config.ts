@@ -84,6 +84,16 @@ const duration = (name: string, [minS, maxS]: readonly [number, number], meaning
     },
   });
 
+const registryUrl = (name: string, meaning: string): Setting<string | null> =>
+  setting<string | null>(name, 'text', meaning, {}, {
+    parse: (text) => {
+      const url = URL.parse(text);
+      if (url === null || !/^https?:$/.test(url.protocol)) return { problem: 'is no http or https URL' };
+      // It stands in messages.
+      return url.username === '' && url.password === '' && url.search === '' ? { value: text.replace(/\/+$/, '') } : { problem: 'has credentials or a query in it; set SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD instead' };
+    },
+  });
+
 function parseScheduleText(text: string): { value: string } | { problem: string } {
   try {
     return { value: parseSchedule(text).text };
@@ -112,6 +122,9 @@ const settings = {
   kafkaAuthentication: choice('KAFKA_AUTHENTICATION', ['plain', 'scramSha256', 'scramSha512'], 'SASL mechanism, where the protocol has SASL.', { default: 'plain' }),
   kafkaUsername: optionalText('KAFKA_USERNAME', 'SASL user. Event Hubs: `$ConnectionString`.'),
   kafkaPassword: secret('KAFKA_PASSWORD', 'SASL password; in Azure a Key Vault reference. Event Hubs: the connection string.'),
+  schemaRegistryUrl: registryUrl('SCHEMA_REGISTRY_URL', 'Schema registry of topics whose format is `avro`, `json-schema` or `protobuf`: `https://host[:port][/path]`, without credentials.'),
+  schemaRegistryUsername: optionalText('SCHEMA_REGISTRY_USERNAME', 'Basic authentication at the registry; Confluent Cloud: the API key.'),
+  schemaRegistryPassword: secret('SCHEMA_REGISTRY_PASSWORD', 'Its password, or the API secret; in Azure a Key Vault reference.'),
   maxMessageBytes: integer('MAX_MESSAGE_BYTES', [1, 104_857_600], 'Largest record the topic lets in; times `maxBatchSize` of host.json it must stay within 256 MiB.', { default: '16384', unit: 'bytes' }),
   futureAfterMs: integer('FUTURE_AFTER_MS', [0, 31_536_000_000], 'An event time this far after the broker\'s is quarantined.', { default: dayMs, unit: 'ms' }),
   lateAfterMs: integer('LATE_AFTER_MS', [0, 31_536_000_000], 'An event that reaches the broker this long after its event time is flagged late.', { default: '300000', unit: 'ms' }),
@@ -155,7 +168,7 @@ export function parseConfig(env: Env): Config {
   const problems: string[] = [];
   const entries = Object.entries(settings).map(([key, setting]) => [key, readSetting(setting, env, problems)]);
   const parsed = Object.fromEntries(entries) as Parsed;
-  problems.push(...saslProblems(parsed));
+  problems.push(...saslProblems(parsed), ...registryProblems(parsed));
   if (problems.length > 0) {
     const count = problems.length === 1 ? '1 setting is' : `${problems.length} settings are`;
     throw new ConfigError('config/settings', `${count} wrong:\n${problems.map((problem) => `- ${problem}`).join('\n')}`);
@@ -190,6 +203,10 @@ function saslProblems({ kafkaProtocol, kafkaUsername, kafkaPassword }: Parsed): 
     return [`KAFKA_USERNAME or KAFKA_PASSWORD is set, but KAFKA_PROTOCOL is ${kafkaProtocol}, which sends neither; set saslSsl or clear them.`];
   }
   return [];
+}
+
+function registryProblems({ schemaRegistryUsername, schemaRegistryPassword }: Parsed): string[] {
+  return (schemaRegistryUsername === null) === (schemaRegistryPassword === null) ? [] : ['SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD go together; set both or neither.'];
 }
 
 /** A line of the README's table. */

@@ -3,6 +3,7 @@ import type { Config } from './config.ts';
 import { renderLakePage } from './lake-page.ts';
 import type { Page } from './lake-page.ts';
 import type { PipelineLake } from './open-lake.ts';
+import { openSchemas } from './open-schemas.ts';
 import { Champions } from './pipeline/champion.ts';
 import { compileRules } from './pipeline/judge.ts';
 import { maintain } from './pipeline/maintain.ts';
@@ -42,7 +43,7 @@ export function pipelineStages(own: PipelineLake, options: StagesOptions): Pipel
   const isFirst = own.pipeline === pipelines[0].pipeline;
   const common = { ...own, clock, observe, checkpointInterval: BigInt(config.checkpointInterval) };
   const champions = new Champions({ ...own, clock, shipped: options.shipped, say });
-  const judge = compileRules(own.pipeline, config);
+  const judge = compileRules(own.pipeline, config, openSchemas(config, clock));
   const looks = { ...own, clock, topics: isFirst && config.kafkaTopics.length > 0 ? config.kafkaTopics : topics.map((topic) => topic.name), targetS: config.staleAfterS };
   return {
     name,

@@ -1,10 +1,13 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { systemClock } from './clock.ts';
 import { parseConfig } from './config.ts';
 import type { Config } from './config.ts';
 import { ConfigError } from './errors.ts';
 import { checkHost, kafkaOptions, readHostSettings } from './host-check.ts';
+import { openSchemas } from './open-schemas.ts';
 import type { Pipeline } from './pipeline/definition.ts';
+import { compilePayloads } from './pipeline/payloads.ts';
 import { topicsOf } from './pipeline/pipelines.ts';
 import { parsePipelineFile } from './pipeline/pipeline-file.ts';
 
@@ -30,6 +33,7 @@ export function readRegistration(env: Readonly<Record<string, string | undefined
   checkHost(hostJson, env, config);
   const { maxPollIntervalMs } = kafkaOptions(readHostSettings(hostJson, env));
   const pipelines = config.pipelineFiles.map((file) => parsePipelineFile(readText(path.resolve(appDir, file), `PIPELINE_FILE ${file}`), file, config));
+  for (const { topics } of pipelines) compilePayloads(topics, openSchemas(config, systemClock));
   return { config, topics: topicsToRead(config, pipelines), failureDelayMsMax: Math.min(failureDelayMsMax, maxPollIntervalMs / 3) };
 }
 

@@ -62,6 +62,6 @@ describe('the one table of settings', () => {
   it('explains every setting, and its defaults are within its bounds', () => {
     expect(parseConfig({ LAKE_URL: 'x' })).toBeDefined();
     for (const row of settingsTable()) expect(row.meaning, row.name).toMatch(/^.{10,}\.$/);
-    expect(settingsTable().filter((row) => row.default === 'secret').map((row) => row.name)).toEqual(['LAKE_CONNECTION_STRING', 'KAFKA_PASSWORD']);
+    expect(settingsTable().filter((row) => row.default === 'secret').map((row) => row.name)).toEqual(['LAKE_CONNECTION_STRING', 'KAFKA_PASSWORD', 'SCHEMA_REGISTRY_PASSWORD']);
   });
 });

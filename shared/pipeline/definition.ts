@@ -1,3 +1,5 @@
+import type { FramedFormat } from '../formats/schemas.ts';
+
 /**
  * A pipeline as data (semantics.md, section 1): what `pipelines/*.json` holds after validation. No stage names a column that
  * stands in it; stages ask for the key, the event time, the partitioning and the features by role.
@@ -27,7 +29,10 @@ export interface Pipeline {
 export interface TopicDefinition {
   readonly name: string;
   readonly payload: 'text' | 'bytes';
-  readonly format: 'json';
+  /** What stands in a payload; all but `json` in Confluent's framing, by schemas of a registry. */
+  readonly format: 'json' | FramedFormat;
+  /** A layer around the whole payload. */
+  readonly compression: 'none' | 'gzip';
   /** Where a topic without progress begins. */
   readonly start: 'earliest' | 'latest' | { readonly timestampMs: number };
 }

@@ -1,14 +1,15 @@
-import { isUtf8 } from 'node:buffer';
 import { compileColumn, isMissing, missingDetail } from './judge/columns.ts';
 import type { CompiledColumn } from './judge/columns.ts';
 import { compileRule } from './judge/rules.ts';
 import type { CompiledRule } from './judge/rules.ts';
 import { compileFields } from './judge/fields.ts';
 import { scanObject } from './json-scan.ts';
+import { compilePayloads } from './payloads.ts';
 import { excerpt, rejected } from './judge/rejection.ts';
 import { isAfterMs } from './timestamp.ts';
 import type { Pipeline } from './definition.ts';
-import type { ColumnValue, Judge, RawRow, Rejected } from './verdict.ts';
+import type { Schemas } from '../formats/schemas.ts';
+import type { ColumnValue, Judge, Rejected, RawRow, Verdict } from './verdict.ts';
 
 /** The two settings that rules depend on (semantics.md, section 4, points 8 and the last paragraph). */
 export interface RuleSettings {
@@ -24,17 +25,20 @@ const NO_FLAGS: readonly string[] = [];
  * The rules of semantics.md, section 4, as one function of a row: the first reason that holds, in the order
  * payload, JSON, missing columns, invalid columns (with `future_…` right after the event time), the pipeline's rules.
  * The judge is pure and total; only a broken rule with the action `fail` throws, a `TableError`.
+ * `schemas`: of the topics that have any; ConfigError `config/schema-registry` where they are missing.
  */
-export function compileRules(pipeline: Pipeline, settings: Pick<RuleSettings, 'futureAfterMs'>): Judge {
+export function compileRules(pipeline: Pipeline, settings: Pick<RuleSettings, 'futureAfterMs'>, schemas: Schemas | null = null): Judge {
+  const payloads = compilePayloads(pipeline.topics, schemas);
   const pickFields = compileFields(pipeline.columns);
   const columns = pipeline.columns.map(compileColumn);
   const rules = pipeline.rules.map((rule) => compileRule(rule, pipeline.columns));
   const eventTime = compileFutureTest(pipeline, settings.futureAfterMs);
-  return (row) => {
-    const text = payloadText(row);
+  const judge = (row: RawRow): Verdict => {
+    const reader = payloads.readerOf(row.topic);
+    const text = reader.read(row);
     if (typeof text !== 'string') return text;
     const scan = scanObject(text);
-    if (scan.kind === 'malformed') return rejected('malformed_json', `${scan.problem} at character ${scan.at + 1}`);
+    if (scan.kind === 'malformed') return rejected(reader.malformedReason, `${scan.problem} at character ${scan.at + 1}`);
     const { sources, rescued, duplicateKeys } = pickFields(text, scan.fields);
     const missing = firstMissing(columns, sources);
     if (missing) return missing;
@@ -44,15 +48,7 @@ export function compileRules(pipeline: Pipeline, settings: Pick<RuleSettings, 'f
     const flags = applyRules(rules, values);
     return isRejected(flags) ? flags : { kind: 'accepted', values, rescued, flags, duplicateKeys };
   };
-}
-
-/** Points 1 and 2. Where Bronze has bytes and not text they are UTF-8 (a `payload: bytes` topic) or the reason. */
-function payloadText(row: RawRow): string | Rejected {
-  if (row.value !== null && row.value.length > 0) return row.value;
-  const bytes = row.valueBytes;
-  if (bytes === null || bytes.length === 0) return rejected('empty_payload', 'no payload, or one of zero length');
-  if (!isUtf8(bytes)) return rejected('not_utf8', `${bytes.length} bytes that are not UTF-8`);
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+  return Object.assign(judge, payloads.prepare && { prepare: payloads.prepare });
 }
 
 /** Point 4: all missing columns come before any invalid one. */

@@ -14,7 +14,9 @@ export const PIPELINE_SHAPE: Shape = {
   required: ['name', 'assay.generation', 'topics', 'columns', 'key', 'event_time', 'features', 'model'],
   optional: ['$schema', 'rules', 'partition_by', 'z_order_by'],
 };
-export const TOPIC_SHAPE: Shape = { required: ['name'], optional: ['payload', 'format', 'start'] };
+export const TOPIC_SHAPE: Shape = { required: ['name'], optional: ['payload', 'format', 'compression', 'start'] };
+export const TOPIC_FORMATS = ['json', 'avro', 'json-schema', 'protobuf'] as const;
+export const TOPIC_COMPRESSIONS = ['none', 'gzip'] as const;
 export const START_SHAPE: Shape = { required: ['timestamp_ms'], optional: [] };
 export const MODEL_SHAPE: Shape = { required: ['name', 'trees', 'max_samples', 'contamination', 'seed'], optional: [] };
 
@@ -92,12 +94,15 @@ function readTopics(file: ObjectReader): readonly TopicDefinition[] {
   const topics: TopicDefinition[] = [];
   for (const reader of readers) {
     const name = reader.matching('name', TOPIC_NAME, 'a topic\'s name is at most 249 letters, digits, dots, underscores and dashes');
-    const payload = reader.oneOf('payload', ['text', 'bytes']) ?? 'text';
-    const format = reader.oneOf('format', ['json']) ?? 'json';
+    const format = reader.oneOf('format', TOPIC_FORMATS) ?? 'json';
+    const compression = reader.oneOf('compression', TOPIC_COMPRESSIONS) ?? 'none';
+    const isBinary = format !== 'json' || compression !== 'none';
+    const payload = reader.oneOf('payload', ['text', 'bytes']) ?? (isBinary ? 'bytes' : 'text');
+    if (isBinary && payload === 'text') reader.wrong('payload', `is "text", but ${format === 'json' ? 'gzip' : `framed ${format}`} is no text: leave payload out, or say "bytes"`);
     const start = readStart(reader);
     if (name === undefined) continue;
     if (topics.some((topic) => topic.name === name)) reader.wrong('name', `is ${JSON.stringify(name)}, which stands here twice`);
-    topics.push({ name, payload, format, start });
+    topics.push({ name, payload, format, compression, start });
   }
   return topics;
 }

@@ -49,7 +49,7 @@ export class RefineBatch {
   }
 
   add(row: BronzePlace, payload: Payload): void {
-    const verdict = this.#judge({ ...payload, kafkaTimestampMs: row.kafkaTimestampMs });
+    const verdict = this.#judge({ ...payload, topic: row.topic, kafkaTimestampMs: row.kafkaTimestampMs });
     if (verdict.kind === 'rejected') {
       this.rejected.push({ row: { ...row, ...payload }, reason: verdict.reason, detail: verdict.detail });
       return;

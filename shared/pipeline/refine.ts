@@ -75,6 +75,7 @@ async function judgeSlice(slice: Slice, tally: Tally, options: RefineOptions): P
     for (const [i, { rows }] of tuples.entries()) tally.add('bronze', lanes[i], rows);
     for await (const { rows, columns } of session.chunks(relation, BRONZE_COLUMNS)) {
       const [laneOf, fileOf, offset, kafka, value, bytes, ingested] = columns as unknown as BronzeColumns;
+      await options.judge.prepare?.(Array.from({ length: rows }, (_row, i) => ({ topic: lanes[laneOf[i]].topic, value: value[i], valueBytes: bytes[i], kafkaTimestampMs: null })));
       for (let i = 0; i < rows; i++) {
         const { topic, incarnation, partition } = lanes[laneOf[i]];
         const kafkaTimestampUs = kafka[i];

@@ -80,6 +80,7 @@ async function judgePending(replayMs: bigint, state: Settled, snapshot: Snapshot
     const places = await withoutPayload(quarantinedRows(session, found.rows));
     const ingested = await ingestedAt(session, places, options);
     for await (const { row, payload, file, at } of quarantinedRows(session, found.rows)) {
+      await options.judge.prepare?.([{ ...payload, topic: row.topic, kafkaTimestampMs: row.kafkaTimestampMs }]);
       const before = batch.rejected.length;
       batch.add({ ...row, ingestedUs: ingested.get(keyOf(row)) ?? null }, payload);
       if (batch.rejected.length > before) {

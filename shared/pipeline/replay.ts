@@ -127,6 +127,7 @@ async function judgeRange(range: VersionRange | null, options: ReplayOptions, { 
     if (found === null) return;
     for await (const { row, payload, reason, file, at } of quarantinedRows(session, found.rows)) {
       const raw = { ...payload, topic: row.topic, kafkaTimestampMs: row.kafkaTimestampMs };
+      await options.judge.prepare?.([raw]);
       const verdict = options.judge(raw);
       verdicts.add({ topic: row.topic, reason, verdict: verdict.kind === 'accepted' ? ACCEPTED : verdict.reason, rows: 1 });
       if (verdict.kind === 'accepted' && !options.isDryRun) accepted.push({ file: found.files[file], at, row });

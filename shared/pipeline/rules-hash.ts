@@ -9,7 +9,7 @@ const SEMANTICS_VERSION = 1;
 
 /**
  * The first 16 hex digits of the sha-256 over everything that decides a verdict or Silver's columns, and nothing else:
- * a new model, topic or Z-order is no new rule. Where order means nothing (key, allowed values, sets) it is no difference.
+ * a new model, JSON topic or Z-order is no new rule. Where order means nothing (key, allowed values, sets) it is no difference.
  */
 export function rulesHash(pipeline: Omit<Pipeline, 'rulesHash'>, settings: RuleSettings): string {
   const canonical = {
@@ -21,8 +21,15 @@ export function rulesHash(pipeline: Omit<Pipeline, 'rulesHash'>, settings: RuleS
     rules: pipeline.rules.map(({ name, column, check, action }) => ({ name, column, check: canonicalCheck(check), action })),
     lateAfterMs: settings.lateAfterMs,
     futureAfterMs: settings.futureAfterMs,
+    ...canonicalFormats(pipeline.topics),
   };
   return createHash('sha256').update(JSON.stringify(canonical)).digest('hex').slice(0, HASH_DIGITS);
+}
+
+/** Nothing where every topic is plain JSON: lakes from before there were formats keep their hash. */
+function canonicalFormats(topics: Pipeline['topics']): { readonly formats?: unknown } {
+  const formats = topics.filter(({ format, compression }) => format !== 'json' || compression !== 'none').map(({ name, format, compression }) => ({ name, format, compression }));
+  return formats.length === 0 ? {} : { formats: formats.toSorted((a, b) => (a.name < b.name ? -1 : 1)) };
 }
 
 function canonicalCheck(check: RuleDefinition['check']): unknown {

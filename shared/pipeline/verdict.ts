@@ -22,6 +22,8 @@ export interface Rejected {
 export type ColumnValue = string | bigint | number | boolean | null;
 
 export interface RawRow {
+  /** Says which format the payload has. */
+  readonly topic: string;
   /** The payload as text, where Bronze has text. */
   readonly value: string | null;
   /** The payload's bytes, where Bronze has bytes instead. */
@@ -30,5 +32,12 @@ export interface RawRow {
   readonly kafkaTimestampMs: number | null;
 }
 
-/** Judges one row by semantics.md section 4. Pure; made once per pipeline by `compileRules`. */
-export type Judge = (row: RawRow) => Verdict;
+/** Judges one row by semantics.md section 4; made once per pipeline by `compileRules`. Pure once the row is prepared. */
+export interface Judge {
+  (row: RawRow): Verdict;
+  /**
+   * To be awaited before these rows are judged: asks for the schemas that they name. Absent where no topic has schemas.
+   * Failures: those of the registry; a registry that can't be reached is no verdict.
+   */
+  readonly prepare?: (rows: readonly RawRow[]) => Promise<void>;
+}

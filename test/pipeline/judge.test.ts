@@ -8,8 +8,8 @@ const judge = compileRules(eventsPipeline(), ruleSettings);
 const kafkaTimestampMs = Date.UTC(2025, 3, 1, 17, 38, 0);
 const eventUs = BigInt(Date.UTC(2025, 3, 1, 17, 37, 57)) * 1_000n;
 
-const text = (value: string | null): RawRow => ({ value, valueBytes: null, kafkaTimestampMs });
-const bytes = (...valueBytes: number[]): RawRow => ({ value: null, valueBytes: Uint8Array.from(valueBytes), kafkaTimestampMs });
+const text = (value: string | null): RawRow => ({ topic: 'events', value, valueBytes: null, kafkaTimestampMs });
+const bytes = (...valueBytes: number[]): RawRow => ({ topic: 'events', value: null, valueBytes: Uint8Array.from(valueBytes), kafkaTimestampMs });
 
 /** JSON source per field; undefined leaves the field out. */
 type Sources = Readonly<Record<string, string | undefined>>;
@@ -209,7 +209,7 @@ describe('properties', () => {
 
   test('judging is total: any bytes get a verdict, with a reason of the list', () => {
     fc.assert(fc.property(payload, broker, (valueBytes, kafka) => {
-      const verdict = judge({ value: null, valueBytes, kafkaTimestampMs: kafka });
+      const verdict = judge({ topic: 'events', value: null, valueBytes, kafkaTimestampMs: kafka });
       if (verdict.kind === 'accepted') expect(verdict.values).toHaveLength(4);
       else expect(verdict.reason).toMatch(reasons);
     }), { numRuns: 5_000 });
@@ -218,7 +218,7 @@ describe('properties', () => {
   test('a pipeline of other columns is as total', () => {
     const orders = compileRules({ ...ordersPipeline(), rules: ordersPipeline().rules.filter(({ action }) => action !== 'fail') }, ruleSettings);
     fc.assert(fc.property(payload, broker, (valueBytes, kafka) => {
-      expect(['accepted', 'rejected']).toContain(orders({ value: null, valueBytes, kafkaTimestampMs: kafka }).kind);
+      expect(['accepted', 'rejected']).toContain(orders({ topic: 'orders.eu', value: null, valueBytes, kafkaTimestampMs: kafka }).kind);
     }), { numRuns: 2_000 });
   });
 

@@ -33,7 +33,7 @@ describe('the files there are', () => {
     expect(rulesHash).toMatch(/^[0-9a-f]{16}$/u);
     expect(pipeline).toEqual({
       name: 'events', generation: 1,
-      topics: [{ name: 'events', payload: 'text', format: 'json', start: 'earliest' }],
+      topics: [{ name: 'events', payload: 'text', format: 'json', compression: 'none', start: 'earliest' }],
       key: ['event_id'], eventTime: 'timestamp',
       columns: [
         { name: 'event_id', type: 'id', path: ['event_id'], required: true, allowed: null },
@@ -78,7 +78,9 @@ describe('one mistake', () => {
     ['"rules": []', '"rules": [7]', 'p.json:16:13 rules[0] must be an object'],
     ['"rules": []', '"rules": [], "rules": []', 'p.json:16:16 rules stands here twice'],
     ['"payload": "text"', '"payload": "txt"', 'p.json:6:36 topics[0].payload is "txt" (did you mean "text"?)'],
-    ['"format": "json"', '"format": "avro"', 'p.json:6:54 topics[0].format is "avro" (there is "json")'],
+    ['"format": "json"', '"format": "xml"', 'p.json:6:54 topics[0].format is "xml" (there is "json", "avro", "json-schema", "protobuf")'],
+    ['"format": "json"', '"format": "avro"', 'p.json:6:36 topics[0].payload is "text", but framed avro is no text: leave payload out, or say "bytes"'],
+    ['"format": "json"', '"compression": "gzip"', 'p.json:6:36 topics[0].payload is "text", but gzip is no text: leave payload out, or say "bytes"'],
     ['"start": "earliest"', '"start": 0', 'p.json:6:71 topics[0].start must be a text that is not empty'],
     ['"start": "earliest"', '"start": {"timestamp_ms": -1}', 'p.json:6:88 topics[0].start.timestamp_ms must be an integer from 0 to 9007199254740991'],
     ['{ "name": "events", "payload"', '{ "name": "a/b", "payload"', "p.json:6:15 topics[0].name is \"a/b\": a topic's name is at most 249 letters, digits, dots, underscores and dashes"],

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { ConfigError } from '../../shared/errors.ts';
 import { COLUMN_SHAPE, COLUMN_TYPES } from '../../shared/pipeline/pipeline-file/columns.ts';
 import { BOUNDS_SHAPE, CHECK_KINDS, RULE_ACTIONS, RULE_SHAPE } from '../../shared/pipeline/pipeline-file/rules.ts';
-import { MODEL_SHAPE, PIPELINE_SHAPE, START_SHAPE, TOPIC_SHAPE, parsePipelineFile } from '../../shared/pipeline/pipeline-file.ts';
+import { MODEL_SHAPE, PIPELINE_SHAPE, START_SHAPE, TOPIC_COMPRESSIONS, TOPIC_FORMATS, TOPIC_SHAPE, parsePipelineFile } from '../../shared/pipeline/pipeline-file.ts';
 import { ruleSettings } from '../support/pipelines.ts';
 import type { Shape } from '../../shared/pipeline/pipeline-file/object-reader.ts';
 
@@ -48,6 +48,8 @@ describe('the schema for editors and the parser agree', () => {
     expect(rule.properties.action.enum).toEqual(RULE_ACTIONS);
     expect(rule.oneOf?.map(({ required }) => required)).toEqual(CHECK_KINDS.map((kind) => [kind]));
     expect(topic.properties.payload.enum).toEqual(['text', 'bytes']);
+    expect(topic.properties.format.enum).toEqual(TOPIC_FORMATS);
+    expect(topic.properties.compression.enum).toEqual(TOPIC_COMPRESSIONS);
   });
 
   test('every object of the schema is compared, and every key is described', () => {

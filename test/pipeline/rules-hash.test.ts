@@ -36,6 +36,14 @@ describe('the hash of the rules', () => {
     expect(hash(changed)).not.toBe(orders.rulesHash);
   });
 
+  test('changes with what stands in a topic, wherever it stands in the file', () => {
+    const [eu, us] = orders.topics;
+    const avro = hash({ topics: [{ ...eu, format: 'avro' }, us] });
+    const hashes = [orders.rulesHash, avro, hash({ topics: [eu, { ...us, format: 'avro' }] }), hash({ topics: [{ ...eu, format: 'protobuf' }, us] }), hash({ topics: [{ ...eu, compression: 'gzip' }, us] })];
+    expect(new Set(hashes).size).toBe(5);
+    expect(hash({ topics: [us, { ...eu, format: 'avro' }] })).toBe(avro);
+  });
+
   test('changes with either setting', () => {
     const hashes = [ruleSettings, { ...ruleSettings, lateAfterMs: 1 }, { ...ruleSettings, futureAfterMs: 1 }].map((settings) => rulesHash(orders, settings));
     expect(new Set(hashes).size).toBe(3);
@@ -44,7 +52,7 @@ describe('the hash of the rules', () => {
   test.each<[string, Partial<Pipeline>]>([
     ['the name', { name: 'other' }],
     ['the generation', { generation: 9 }],
-    ['topics', { topics: [] }],
+    ['topics of plain JSON', { topics: [] }],
     ['Z-order', { zOrderBy: [] }],
     ['features', { features: [] }],
     ['the model', { model: { ...orders.model, trees: 1 } }],

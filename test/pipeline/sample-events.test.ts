@@ -23,7 +23,7 @@ function readLines(): Uint8Array[] {
 // The second moment stands for a replay of the file today: the reasons do not depend on it.
 test.each([Date.UTC(2025, 3, 1, 17, 38, 20), Date.UTC(2031, 0, 1)])('the sample file has its 20 verdicts at broker time %i', (kafkaTimestampMs) => {
   const judge = compileRules(eventsPipeline(), ruleSettings);
-  const verdicts = readLines().map((line) => judge({ value: null, valueBytes: line, kafkaTimestampMs }));
+  const verdicts = readLines().map((line) => judge({ topic: 'events', value: null, valueBytes: line, kafkaTimestampMs }));
   expect(verdicts.map((verdict) => (verdict.kind === 'rejected' ? verdict.reason : null))).toEqual(REASONS);
   expect(verdicts[0]).toMatchObject({ values: ['997', 'click', 1_743_529_077_000_000n, 1984], rescued: null });
   expect(verdicts[14]).toMatchObject({ values: ['90071992547409931', 'view', 1_743_529_090_000_000n, 41] });

@@ -25,6 +25,7 @@ const SDK_FILES: Readonly<Record<string, readonly string[]>> = {
   // The composition root: one for the lake, one for operator state.
   '@azure/identity': ['shared/open-lake.ts', 'shared/open-state.ts'],
   '@duckdb/node-api': ['shared/columnar/duckdb.ts'],
+  protobufjs: ['shared/formats/protobuf.ts'],
   'onnxruntime-node': ['shared/model/scorer.ts'],
   '@platformatic/kafka': ['shared/sources/kafka-broker.ts'],
 };

@@ -20,7 +20,7 @@ const [ID, TYPE, TIMESTAMP, VALUE] = ['event_id', 'event_type', 'timestamp', 'va
 function judgeOurs({ value, timestampMs }: ProducedRecord): unknown {
   const bytes = value === null || value.length === 0 ? null : value;
   const isText = bytes !== null && isUtf8(bytes);
-  const verdict = judge({ value: isText ? bytes.toString() : null, valueBytes: isText ? null : bytes, kafkaTimestampMs: timestampMs });
+  const verdict = judge({ topic: 'events', value: isText ? bytes.toString() : null, valueBytes: isText ? null : bytes, kafkaTimestampMs: timestampMs });
   if (verdict.kind === 'rejected') return verdict.reason;
   const { values } = verdict;
   return { id: values[ID], type: values[TYPE], micros: values[TIMESTAMP], value: values[VALUE] };

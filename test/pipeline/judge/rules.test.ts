@@ -9,7 +9,7 @@ const ORDER = { shop: 'oslo', order: { no: 12, at: '2025-04-01T10:00:00Z' }, tot
 
 function judge(changed: object, rules?: readonly RuleDefinition[]): Verdict {
   const pipeline = rules ? { ...ordersPipeline(), rules } : ordersPipeline();
-  return compileRules(pipeline, ruleSettings)({ value: JSON.stringify({ ...ORDER, ...changed }), valueBytes: null, kafkaTimestampMs: null });
+  return compileRules(pipeline, ruleSettings)({ topic: 'orders.eu', value: JSON.stringify({ ...ORDER, ...changed }), valueBytes: null, kafkaTimestampMs: null });
 }
 
 const at = BigInt(Date.UTC(2025, 3, 1, 10)) * 1_000n;
