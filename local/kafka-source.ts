@@ -1,66 +1,71 @@
-import type { Consumer } from '@platformatic/kafka';
-import { TransientError } from '../shared/errors.ts';
-import { committedRecords } from '../shared/sources/committed-records.ts';
+import { AssayError, TransientError } from '../shared/errors.ts';
 import { KafkaBroker, clientOptions } from '../shared/sources/kafka-broker.ts';
 import type { KafkaConnection } from '../shared/sources/kafka-broker.ts';
 import type { KafkaRecord } from '../shared/sources/record.ts';
-import { PartitionFeed } from './kafka-source/partition-feed.ts';
-import type { DrainableSource } from './trigger-source.ts';
-
-type FetchResponse = Awaited<ReturnType<Consumer['fetch']>>;
+import { GroupMember, memberOptions } from './kafka-source/group-member.ts';
+import { OffsetStore } from './kafka-source/offset-store.ts';
+import { TopicReader } from './kafka-source/topic-reader.ts';
+import type { OffsetReset } from './kafka-source/topic-reader.ts';
+import type { DrainableSource, TopicOffset } from './trigger-source.ts';
 
 export interface KafkaSourceOptions extends KafkaConnection {
   readonly topic: string;
   readonly group: string;
-  /** Where a partition starts in which the group has no offset. */
-  readonly start?: 'earliest' | 'latest' | { readonly timestampMs: number };
+  /** Default earliest. */
+  readonly start?: OffsetReset;
+  /** The extension's settings of these names (host.json, `extensions.kafka`), with librdkafka's defaults but for the short session. */
+  readonly sessionTimeoutMs?: number;
+  readonly maxPollIntervalMs?: number;
+  readonly autoCommitIntervalMs?: number;
+  /** What nobody waits for: partitions lost, a commit in the background that failed. Nothing is lost by it. */
+  readonly onProblem?: (line: string) => void;
 }
 
-const SLICE_RECORDS = 500;
-/** A partition with fewer records waiting is fetched again while the caller works. */
-const WAITING_MIN = 5000;
-const FETCH = { maxWaitTime: 500, minBytes: 1, maxBytes: 16 << 20 };
-const PARTITION_BYTES_MAX = 1 << 20;
-const OFFSET_OUT_OF_RANGE = 1;
-/** Short, so that a killed process's partitions are free again soon. */
-const MEMBERSHIP = { sessionTimeout: 10_000, rebalanceTimeout: 30_000, heartbeatInterval: 2000 };
+/** A short session, so that a killed process's partitions are free again soon. */
+const DEFAULTS = { start: 'earliest', sessionTimeoutMs: 10_000, maxPollIntervalMs: 300_000, autoCommitIntervalMs: 200, onProblem: () => {} } as const;
+
+type Clients = readonly [member: import('@platformatic/kafka').Consumer, fetcher: import('@platformatic/kafka').Consumer];
 
 /**
- * Reads one topic of a real broker as a member of a consumer group: raw bytes, read_committed (librdkafka's default, so the trigger's),
- * offsets stored by `commit` alone. After a rebalance it goes on from the committed offsets: what was delivered and not committed comes
- * again. Offsets the broker no longer has are passed over to the first it has: Bronze sees the gap.
+ * Reads one topic of a real broker as a member of a consumer group: raw bytes, read_committed (librdkafka's default, so the trigger's).
+ * After a rebalance it goes on from the committed offsets: what was delivered and not committed comes again. Offsets the broker no longer
+ * has are passed over as `start` says: Bronze sees the gap.
  */
 export class KafkaSource implements DrainableSource {
-  readonly #options: KafkaSourceOptions;
+  readonly #options: KafkaSourceOptions & Required<Pick<KafkaSourceOptions, keyof typeof DEFAULTS>>;
   readonly #broker: KafkaBroker;
-  /** The group's member: joins, sends heartbeats, commits. */
-  readonly #member: Consumer;
-  /** Its own connections, so that no commit or heartbeat waits behind a fetch. It never joins. */
-  readonly #fetcher: Consumer;
-  readonly #fetching = new Map<number, Promise<void>>();
-  #feeds: PartitionFeed[] = [];
-  #topicId = '';
-  /** Counts assignments: an answer to a fetch of an earlier one is dropped. */
+  readonly #member: GroupMember;
+  readonly #reader: TopicReader;
+  readonly #store = new OffsetStore();
+  /** Counts what the group gives and takes. */
   #generation = 0;
-  #assigned = false;
-  #turn = 0;
-  #failure: unknown = null;
+  /** The reader stands at the committed offsets of the present assignment, or past them. */
+  #begun = false;
+  #closed = false;
+  #flushTimer: NodeJS.Timeout | null = null;
+  #flushing: Promise<void> = Promise.resolve();
   #wake: () => void = () => {};
 
-  private constructor(options: KafkaSourceOptions, member: Consumer, fetcher: Consumer) {
-    this.#options = options;
+  private constructor(options: KafkaSourceOptions, [member, fetcher]: Clients) {
+    this.#options = { ...DEFAULTS, ...options };
+    const { topic, group, start, sessionTimeoutMs, maxPollIntervalMs, onProblem } = this.#options;
     this.#broker = new KafkaBroker(options);
-    this.#member = member;
-    this.#fetcher = fetcher;
+    this.#reader = new TopicReader({ topic, client: fetcher, broker: this.#broker, start, onFetched: () => this.#wake() });
+    this.#member = new GroupMember(member, {
+      topic, group, sessionTimeoutMs, maxPollIntervalMs, onProblem,
+      onAssigned: (partitions, why) => this.#assigned(partitions, why),
+    });
   }
 
   /** Joins the group. @throws {TransientError} the broker or the topic is not there. */
   static async open(options: KafkaSourceOptions): Promise<KafkaSource> {
     const { Consumer, FetchIsolationLevels } = await import('@platformatic/kafka');
     const client = { ...clientOptions(options), groupId: options.group, isolationLevel: FetchIsolationLevels.READ_COMMITTED };
-    const source = new KafkaSource(options, new Consumer({ ...client, ...MEMBERSHIP }), new Consumer(client));
+    const sessionTimeoutMs = options.sessionTimeoutMs ?? DEFAULTS.sessionTimeoutMs;
+    const source = new KafkaSource(options, [new Consumer({ ...client, ...memberOptions({ sessionTimeoutMs }) }), new Consumer(client)]);
     try {
-      await source.#join();
+      await source.#begin();
+      source.#member.endPoll();
       return source;
     } catch (error) {
       await source.close();
@@ -71,36 +76,44 @@ export class KafkaSource implements DrainableSource {
   async poll(options: { recordsMax: number; windowMs: number; signal: AbortSignal }): Promise<KafkaRecord[]> {
     const records: KafkaRecord[] = [];
     const deadlineMs = performance.now() + options.windowMs;
-    while (!options.signal.aborted) {
-      // After a rebalance the positions go back to what is committed: a batch begun before ends there, or it would hold records twice.
-      if (!this.#assigned && records.length > 0) break;
-      if (!this.#assigned) await this.#assign();
-      this.#take(records, options.recordsMax);
-      await this.#fetchWhatIsLow();
-      const leftMs = deadlineMs - performance.now();
-      if (records.length >= options.recordsMax || leftMs <= 0) break;
-      this.#throwFailure();
-      // A fetch may have ended, or the group changed, while the next fetch was started.
-      if (this.#assigned && this.#feeds.every((feed) => feed.waiting === 0)) await this.#fetchedOr(leftMs, options.signal);
+    this.#member.beginPoll();
+    try {
+      while (!options.signal.aborted) {
+        // After a rebalance the positions go back to what is committed: a batch begun before ends there, or it would hold records twice.
+        if (!this.#begun && records.length > 0) break;
+        if (!this.#begun) await this.#begin();
+        this.#reader.take(records, options.recordsMax);
+        if (!(await this.#reader.fetchWhatIsLow())) this.#begun = false;
+        const leftMs = deadlineMs - performance.now();
+        if (records.length >= options.recordsMax || leftMs <= 0) break;
+        // What was taken is delivered first: thrown away with the failure it would be passed by the next commit.
+        if (this.#reader.hasFailed && records.length > 0) break;
+        this.#throwFailure();
+        // A fetch may have ended, or the group changed, while the next fetch was started.
+        if (this.#begun && this.#reader.isEmpty) await this.#fetchedOr(leftMs, options.signal);
+      }
+      return records;
+    } finally {
+      this.#member.endPoll();
     }
-    return records;
   }
 
-  /**
-   * Offsets of partitions that the group has given away meanwhile are left out, as the trigger's are: their new owner goes on from what was
-   * stored before, and must not be set back.
-   */
-  async commit(offsets: readonly { topic: string; partition: number; next: bigint }[]): Promise<void> {
-    const ours = this.#assigned ? offsets.filter(({ partition, next }) => this.#isAhead(partition, next)) : await this.#stillOurs(offsets);
-    if (ours.length === 0) return;
-    const partitions = ours.map(({ topic, partition, next }) => ({ topic, partition, offset: next, leaderEpoch: -1 }));
-    await this.#do('committing offsets', () => this.#member.commit({ offsets: partitions }));
+  /** @inheritdoc Committed within autoCommitIntervalMs, before partitions are given away, and at `close`. */
+  store(offsets: readonly TopicOffset[]): void {
+    for (const offset of offsets) this.#store.store(offset);
+    this.#flushSoon();
+  }
+
+  /** Offsets of partitions that the group has given away meanwhile are left out: their new owner must not be set back. */
+  async commit(offsets: readonly TopicOffset[]): Promise<void> {
+    for (const offset of offsets) if (this.#store.owns(offset.partition)) this.#store.store(offset);
+    await this.#flush();
   }
 
   async lag(): Promise<bigint> {
     const { topic, group } = this.#options;
     const [offsets, committed] = [await this.#broker.offsets(topic), await this.#broker.committed(group, topic)];
-    const feeds = new Map(this.#feeds.map((feed) => [feed.partition, feed]));
+    const feeds = new Map(this.#reader.feeds.map((feed) => [feed.partition, feed]));
     return offsets.reduce((sum, { partition, earliest, latest }) => {
       const next = committed.get(partition) ?? earliest;
       const settled = feeds.get(partition)?.settled(next) ?? next;
@@ -114,143 +127,91 @@ export class KafkaSource implements DrainableSource {
 
   /** True only where this member has every partition of `ends`. */
   reached(ends: ReadonlyMap<number, bigint>): boolean {
-    const positions = new Map(this.#feeds.map((feed) => [feed.partition, feed.position]));
-    return this.#assigned && [...ends].every(([partition, end]) => (positions.get(partition) ?? -1n) >= end);
+    const positions = new Map(this.#reader.feeds.map((feed) => [feed.partition, feed.position]));
+    return this.#begun && [...ends].every(([partition, end]) => (positions.get(partition) ?? -1n) >= end);
   }
 
-  /** Leaves the group, so that another member need not wait for the session to end. */
+  /** Commits what is stored and leaves the group. What it could not commit comes again. */
   async close(): Promise<void> {
-    // A client that is closed while a request is under way tries it again on a new connection and keeps that open.
-    await Promise.all(this.#fetching.values());
-    await Promise.all([this.#member.close(true), this.#fetcher.close(true), this.#broker.close()]);
+    this.#closed = true;
+    if (this.#flushTimer) clearTimeout(this.#flushTimer);
+    await this.#flushOrReport();
+    await Promise.all([this.#member.close(), this.#reader.close(), this.#broker.close()]);
   }
 
-  async #join(): Promise<void> {
-    this.#member.on('consumer:group:join', () => {
-      this.#assigned = false;
-      this.#generation += 1;
-      this.#wake();
-    });
-    // The client reports a failed rejoin this way only; without a listener it would end the process.
-    (this.#member as NodeJS.EventEmitter).on('error', (error) => this.#fail(error));
-    for (const client of [this.#member, this.#fetcher]) client.topics.track(this.#options.topic);
-    await this.#do(`joining group '${this.#options.group}'`, () => this.#member.joinGroup({}));
-    await this.#assign();
-  }
-
-  /** Takes the partitions the group gave us, each at the group's offset or at the start asked for. */
-  async #assign(): Promise<void> {
-    const generation = (this.#generation += 1);
-    const { topic, group } = this.#options;
-    const topicId = (await this.#topic()).id;
-    const [starts, committed] = [await this.#starts(), await this.#broker.committed(group, topic)];
-    if (generation !== this.#generation) return;
-    const partitions = this.#member.assignments?.find((assignment) => assignment.topic === topic)?.partitions ?? [];
-    this.#feeds = partitions.map((partition) => new PartitionFeed(partition, committed.get(partition) ?? starts.get(partition) ?? 0n));
-    this.#topicId = topicId;
-    this.#assigned = true;
-  }
-
-  #isAhead(partition: number, next: bigint): boolean {
-    const feed = this.#feeds.find((candidate) => candidate.partition === partition);
-    return feed !== undefined && next >= feed.start;
-  }
-
-  /** Of a batch delivered before a rebalance that no poll has taken up yet: what is ours still, or again, and was not passed by others. */
-  async #stillOurs(offsets: readonly { topic: string; partition: number; next: bigint }[]): Promise<typeof offsets> {
-    const { topic, group } = this.#options;
-    const committed = await this.#broker.committed(group, topic);
-    const partitions = this.#member.assignments?.find((assignment) => assignment.topic === topic)?.partitions ?? [];
-    return offsets.filter(({ partition, next }) => partitions.includes(partition) && next > (committed.get(partition) ?? -1n));
-  }
-
-  async #starts(): Promise<Map<number, bigint>> {
-    const { topic, start = 'earliest' } = this.#options;
-    if (typeof start === 'object') return this.#broker.offsetForTime(topic, start.timestampMs);
-    return new Map((await this.#broker.offsets(topic)).map((offsets) => [offsets.partition, offsets[start]]));
-  }
-
-  #take(into: KafkaRecord[], recordsMax: number): void {
-    let empty = 0;
-    while (into.length < recordsMax && empty < this.#feeds.length) {
-      const feed = this.#feeds[this.#turn++ % this.#feeds.length];
-      const taken = feed.take(into, Math.min(SLICE_RECORDS, recordsMax - into.length));
-      empty = taken === 0 ? empty + 1 : 0;
-    }
-  }
-
-  /** Starts one fetch for every broker that leads a partition with little waiting and has none under way. */
-  async #fetchWhatIsLow(): Promise<void> {
-    const low = this.#feeds.filter((feed) => feed.waiting < WAITING_MIN);
-    if (low.length === 0) return;
-    const topic = await this.#topic();
-    if (topic.id !== this.#topicId) {
-      // The topic was made again: the old one's positions mean nothing in it.
-      this.#assigned = false;
-      return;
-    }
-    for (const [node, feeds] of Map.groupBy(low, (feed) => topic.partitions[feed.partition].leader)) {
-      if (this.#fetching.has(node)) continue;
-      const fetching = this.#fetch(node, feeds, this.#generation).catch((error: unknown) => this.#fail(error));
-      this.#fetching.set(node, fetching.finally(() => this.#fetching.delete(node)).finally(() => this.#wake()));
-    }
-  }
-
-  async #fetch(node: number, feeds: readonly PartitionFeed[], generation: number): Promise<void> {
-    const partitions = feeds.map(({ partition, fetchOffset }) => ({
-      partition,
-      fetchOffset,
-      currentLeaderEpoch: -1,
-      lastFetchedEpoch: -1,
-      partitionMaxBytes: PARTITION_BYTES_MAX,
-    }));
-    let response: FetchResponse;
-    try {
-      response = await this.#fetcher.fetch({ ...FETCH, node, topics: [{ topicId: this.#topicId, partitions }] });
-    } catch (error) {
-      if (generation === this.#generation) await this.#recover(error, feeds);
-      return;
-    }
-    if (generation !== this.#generation) return;
-    const byPartition = new Map(feeds.map((feed) => [feed.partition, feed]));
-    for (const fetched of response.responses.flatMap((topic) => topic.partitions)) {
-      const feed = byPartition.get(fetched.partitionIndex);
-      if (feed === undefined) continue;
-      const { records, next } = committedRecords(fetched, this.#options.topic, feed.fetchOffset);
-      feed.add(records, next);
-    }
-  }
-
-  /** Offsets that the broker no longer has move to the first it has; any other failure is the next poll's. */
-  async #recover(error: unknown, feeds: readonly PartitionFeed[]): Promise<void> {
-    const response = (error as { response?: FetchResponse }).response;
-    const failed = (response?.responses ?? []).flatMap((topic) => topic.partitions).filter((partition) => partition.errorCode !== 0);
-    if (failed.length === 0 || failed.some((partition) => partition.errorCode !== OFFSET_OUT_OF_RANGE)) {
-      this.#fetcher.clearMetadata();
-      throw error;
-    }
-    const offsets = await this.#broker.offsets(this.#options.topic);
-    for (const { partitionIndex } of failed) {
-      feeds.find((feed) => feed.partition === partitionIndex)?.add([], offsets[partitionIndex].earliest);
-    }
-  }
-
-  async #topic(): Promise<{ id: string; partitions: { leader: number }[] }> {
-    const { topic } = this.#options;
-    const metadata = await this.#do(`reading the metadata of topic '${topic}'`, () => this.#fetcher.metadata({ topics: [topic] }));
-    return metadata.topics.get(topic)!;
-  }
-
-  #fail(error: unknown): void {
-    this.#failure = error;
+  #assigned(partitions: readonly number[], why: 'assigned' | 'revoked' | 'lost'): void {
+    // As librdkafka does at a revocation: sent at once, before the request that gives the partitions up, in the name of the old assignment.
+    if (why === 'revoked') this.#sendLast();
+    this.#generation += 1;
+    this.#begun = false;
+    this.#store.assign(partitions);
+    this.#reader.clear();
     this.#wake();
   }
 
+  #sendLast(): void {
+    const due = this.#store.due();
+    if (due.length > 0) this.#member.commit(due).catch((error: unknown) => this.#reportCommit(error));
+  }
+
+  /** Is a member, and reads on where the group stands, or at the start asked for. */
+  async #begin(): Promise<void> {
+    const { topic, group } = this.#options;
+    await this.#do(`joining group '${group}'`, () => this.#member.join());
+    const generation = this.#generation;
+    const { id } = await this.#do('reading the metadata', () => this.#reader.topic());
+    const [starts, committed] = [await this.#reader.starts(), await this.#broker.committed(group, topic)];
+    if (generation !== this.#generation) return;
+    this.#store.setCommitted(committed);
+    this.#reader.begin(id, new Map(this.#member.partitions.map((partition) => [partition, committed.get(partition) ?? starts.get(partition) ?? null])));
+    this.#begun = true;
+  }
+
+  #flushSoon(): void {
+    if (this.#flushTimer || this.#closed) return;
+    this.#flushTimer = setTimeout(() => {
+      this.#flushTimer = null;
+      void this.#flushOrReport();
+    }, this.#options.autoCommitIntervalMs);
+  }
+
+  /** A commit that failed is tried again, as long as the partitions are this member's. */
+  async #flushOrReport(): Promise<void> {
+    try {
+      await this.#flush();
+    } catch (error) {
+      this.#reportCommit(error);
+      if (this.#store.isPending) this.#flushSoon();
+    }
+  }
+
+  #flush(): Promise<void> {
+    const flush = this.#flushing.then(() => this.#commitDue());
+    this.#flushing = flush.catch(() => {}); // the caller has the error
+    return flush;
+  }
+
+  async #commitDue(): Promise<void> {
+    const { topic, group } = this.#options;
+    const generation = this.#generation;
+    if (this.#store.isPending && !this.#store.knowsCommitted) {
+      const committed = await this.#broker.committed(group, topic);
+      if (generation === this.#generation) this.#store.setCommitted(committed);
+    }
+    const due = this.#store.due();
+    if (due.length === 0) return;
+    await this.#do('committing offsets', () => this.#member.commit(due));
+    if (generation === this.#generation) this.#store.acknowledge(due);
+  }
+
+  #reportCommit(error: unknown): void {
+    this.#options.onProblem(`Commit error: ${String(error)}`);
+  }
+
   #throwFailure(): void {
-    const cause = this.#failure;
-    if (cause === null) return;
-    this.#failure = null;
-    throw this.#transient(`reading topic '${this.#options.topic}'`, cause);
+    const cause = this.#reader.takeFailure();
+    if (cause instanceof AssayError) throw cause;
+    if (cause !== null) throw this.#transient('reading', cause);
   }
 
   async #do<T>(what: string, action: () => Promise<T>): Promise<T> {
@@ -262,9 +223,11 @@ export class KafkaSource implements DrainableSource {
   }
 
   #transient(what: string, cause: unknown): TransientError {
-    const brokers = this.#options.brokers.join(',');
-    const message = `${what} at ${brokers}: ${cause instanceof Error ? cause.message : String(cause)} Check that the broker is up and the topic exists; what was not committed comes again.`;
-    return new TransientError('kafka/consumer', message, { cause, facts: { brokers, topic: this.#options.topic } });
+    const { brokers: addresses, topic } = this.#options;
+    const brokers = addresses.join(',');
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const message = `${what} for topic '${topic}' at ${brokers}: ${reason} Check that the broker is up and the topic exists; what was not committed comes again.`;
+    return new TransientError('kafka/consumer', message, { cause, facts: { brokers, topic } });
   }
 
   /** Resolves when a fetch ends, the group gives other partitions, `waitMs` pass or `signal` aborts. */

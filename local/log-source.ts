@@ -1,7 +1,7 @@
 import { TableError } from '../shared/errors.ts';
 import type { KafkaRecord } from '../shared/sources/record.ts';
 import type { EventLog } from './event-log/event-log.ts';
-import type { DrainableSource } from './trigger-source.ts';
+import type { DrainableSource, TopicOffset } from './trigger-source.ts';
 
 /** Records of one partition in a row, as a broker's fetch answers them: batches mix partitions. */
 const SLICE_RECORDS = 500;
@@ -37,8 +37,13 @@ export class LogSource implements DrainableSource {
     return records;
   }
 
-  async commit(offsets: readonly { topic: string; partition: number; next: bigint }[]): Promise<void> {
+  /** The only member owns every partition, and a commit is a write to a file: it is made at once. */
+  store(offsets: readonly TopicOffset[]): void {
     this.#log.commit(this.#group, offsets);
+  }
+
+  async commit(offsets: readonly TopicOffset[]): Promise<void> {
+    this.store(offsets);
   }
 
   async lag(): Promise<bigint> {

@@ -1,5 +1,12 @@
 import type { KafkaRecord } from '../shared/sources/record.ts';
 
+/** `next` is the offset after the last processed one. */
+export interface TopicOffset {
+  readonly topic: string;
+  readonly partition: number;
+  readonly next: bigint;
+}
+
 /** What the local Kafka trigger reads from: the embedded event log or a real broker. One consumer group member. */
 export interface TriggerSource {
   /**
@@ -7,8 +14,13 @@ export interface TriggerSource {
    * `windowMs` have passed since the call and there is at least one, or with none when `windowMs` have passed. Moves the position.
    */
   poll(options: { recordsMax: number; windowMs: number; signal: AbortSignal }): Promise<KafkaRecord[]>;
-  /** Stores the group's offsets: `next` is the offset after the last processed one. */
-  commit(offsets: readonly { topic: string; partition: number; next: bigint }[]): Promise<void>;
+  /**
+   * Keeps the offsets to be committed soon, in their order. Throws a TransientError at the first whose partition is not this member's any
+   * more: that one and those after it are not kept.
+   */
+  store(offsets: readonly TopicOffset[]): void;
+  /** Stores and commits at once. */
+  commit(offsets: readonly TopicOffset[]): Promise<void>;
   /** Records between the group's committed offsets and the end offsets. */
   lag(): Promise<bigint>;
   close(): Promise<void>;

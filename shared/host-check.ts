@@ -54,6 +54,7 @@ export interface KafkaOptions {
   readonly maxRetries: number;
   readonly maxPollIntervalMs: number;
   readonly sessionTimeoutMs: number;
+  readonly autoCommitIntervalMs: number;
   readonly autoOffsetReset: string;
 }
 
@@ -74,6 +75,7 @@ export function kafkaOptions(host: HostSettings): KafkaOptions {
     maxRetries: number('maxRetries', 5),
     maxPollIntervalMs: number('maxPollIntervalMs', 300_000), // librdkafka's default
     sessionTimeoutMs: number('sessionTimeoutMs', 10_000),
+    autoCommitIntervalMs: number('autoCommitIntervalMs', 200),
     autoOffsetReset: text('autoOffsetReset') ?? 'earliest',
   };
 }

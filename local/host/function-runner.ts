@@ -23,6 +23,14 @@ export interface FunctionInfo {
   readonly disabled: boolean;
 }
 
+export interface HostFaults {
+  /**
+   * Called before each execution of a Kafka batch; what it throws is an exception of the extension's executor, not of the function: it is
+   * logged, and the next batch's commit passes the one that was never delivered.
+   */
+  readonly executor?: (functionName: string, records: readonly KafkaRecord[]) => void;
+}
+
 export interface FunctionRunnerOptions {
   readonly app: LoadedApp;
   readonly metadata: FunctionMetadata;
@@ -31,6 +39,7 @@ export interface FunctionRunnerOptions {
   readonly clock: HostClock;
   readonly log: WorkerLog;
   readonly sourceOf: (topic: string) => TriggerSource | null;
+  readonly faults: HostFaults;
 }
 
 /** One registered function with its trigger's listener. */
@@ -106,11 +115,13 @@ export class FunctionRunner {
   }
 
   #kafkaListener(binding: Binding): KafkaListener | null {
-    const { kafka, clock, log, sourceOf } = this.#options;
+    const { kafka, clock, log, sourceOf, faults } = this.#options;
+    const { name } = this.info;
     const source = sourceOf(String(binding['topic']));
     if (source === null) return null;
     const execute = (records: readonly KafkaRecord[]) => this.#execute(records, binding);
-    return new KafkaListener({ name: this.info.name, source, kafka, execute, clock, log });
+    const executorFault = faults.executor && ((records: readonly KafkaRecord[]) => faults.executor?.(name, records));
+    return new KafkaListener({ name, source, kafka, execute, executorFault, clock, log });
   }
 
   /** One execution: the function's retry policy repeats the invocation, each with the same records. */

@@ -5,7 +5,7 @@ import { kafkaOptions, readHostSettings } from '../../shared/host-check.ts';
 import type { HostSettings } from '../../shared/host-check.ts';
 import type { TriggerSource } from '../trigger-source.ts';
 import { FunctionRunner, triggerOf } from './function-runner.ts';
-import type { FunctionInfo } from './function-runner.ts';
+import type { FunctionInfo, HostFaults } from './function-runner.ts';
 import { machineClock } from './host-clock.ts';
 import type { HostClock } from './host-clock.ts';
 import { readSettings } from './host-settings.ts';
@@ -31,6 +31,8 @@ export interface HostOptions {
   /** False: no timer fires and no Kafka listener reads; functions run by `invoke` alone. Default true. */
   readonly listen?: boolean;
   readonly clock?: HostClock;
+  /** For tests: what else goes wrong in a host. */
+  readonly faults?: HostFaults;
 }
 
 export interface HostLog {
@@ -68,7 +70,7 @@ export async function startHost(options: HostOptions): Promise<LocalHost> {
   try {
     const app = await LoadedApp.load(options.entry, options.appDir, log);
     const sourceOf = sourceFinder(options.source, app);
-    const runners = app.functions.map((metadata) => new FunctionRunner({ app, metadata, settings, kafka: kafkaOptions(host), clock, log, sourceOf }));
+    const runners = app.functions.map((metadata) => new FunctionRunner({ app, metadata, settings, kafka: kafkaOptions(host), clock, log, sourceOf, faults: options.faults ?? {} }));
     return await start(options, { app, host, runners, log, restoreEnv });
   } catch (error) {
     restoreEnv();

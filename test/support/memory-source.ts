@@ -1,3 +1,4 @@
+import { TransientError } from '../../shared/errors.ts';
 import type { KafkaRecord } from '../../shared/sources/record.ts';
 import type { TriggerSource } from '../../local/trigger-source.ts';
 
@@ -6,6 +7,8 @@ export class MemoryTopic {
   readonly records: KafkaRecord[] = [];
   /** Every commit, in order: `partition → next offset`. */
   readonly commits: Record<number, bigint>[] = [];
+  /** Partitions that the group has given to somebody else. */
+  readonly lost = new Set<number>();
   #wakeUp: (() => void)[] = [];
 
   append(...records: KafkaRecord[]): void {
@@ -21,6 +24,12 @@ export class MemoryTopic {
     const isCommitted = ({ partition, offset }: KafkaRecord) => offset < (this.committed[partition] ?? 0n);
     const unread = () => this.records.filter((record) => !isCommitted(record) && !read.has(record));
     const read = new Set<KafkaRecord>();
+    const store: TriggerSource['store'] = (offsets) => {
+      const lost = offsets.find(({ partition }) => this.lost.has(partition));
+      const kept = lost === undefined ? offsets : offsets.slice(0, offsets.indexOf(lost));
+      if (kept.length > 0) this.commits.push(Object.fromEntries(kept.map(({ partition, next }) => [partition, next])));
+      if (lost !== undefined) throw new TransientError('kafka/partition-lost', `partition ${lost.partition} is not ours`);
+    };
     return {
       poll: async ({ recordsMax, windowMs, signal }) => {
         if (unread().length === 0 && windowMs > 0 && !signal.aborted) await this.#appended(signal);
@@ -28,10 +37,8 @@ export class MemoryTopic {
         for (const record of records) read.add(record);
         return records;
       },
-      commit: (offsets) => {
-        this.commits.push(Object.fromEntries(offsets.map(({ partition, next }) => [partition, next])));
-        return Promise.resolve();
-      },
+      store,
+      commit: async (offsets) => store(offsets),
       lag: () => Promise.resolve(BigInt(this.records.filter((record) => !isCommitted(record)).length)),
       close: () => Promise.resolve(),
     };

@@ -1,0 +1,189 @@
+import type { Consumer } from '@platformatic/kafka';
+import { ConfigError } from '../../shared/errors.ts';
+import { committedRecords } from '../../shared/sources/committed-records.ts';
+import type { KafkaBroker } from '../../shared/sources/kafka-broker.ts';
+import type { KafkaRecord } from '../../shared/sources/record.ts';
+import { PartitionFeed } from './partition-feed.ts';
+
+/** auto.offset.reset: where a partition begins that has no offset, or one the broker no longer has; `none`: nowhere, it is an error. */
+export type OffsetReset = 'earliest' | 'latest' | 'none' | { readonly timestampMs: number };
+
+export interface TopicReaderOptions {
+  readonly topic: string;
+  /** Read_committed, with connections of its own, so that no commit or heartbeat waits behind a fetch. It never joins the group. */
+  readonly client: Consumer;
+  readonly broker: KafkaBroker;
+  readonly start: OffsetReset;
+  /** A fetch has ended: there are records, or `takeFailure` has why not. */
+  readonly onFetched: () => void;
+}
+
+interface TopicMetadata {
+  readonly id: string;
+  readonly partitions: readonly { readonly leader: number }[];
+}
+
+type FetchResponse = Awaited<ReturnType<Consumer['fetch']>>;
+
+const SLICE_RECORDS = 500;
+/** A partition with fewer records waiting is fetched again while the caller works. */
+const WAITING_MIN = 5000;
+const FETCH = { maxWaitTime: 500, minBytes: 1, maxBytes: 16 << 20 };
+const PARTITION_BYTES_MAX = 1 << 20;
+const OFFSET_OUT_OF_RANGE = 1;
+
+/** Fetches the assigned partitions of one topic ahead of the caller, from where they were told to begin. */
+export class TopicReader {
+  readonly #options: TopicReaderOptions;
+  readonly #fetching = new Map<number, Promise<void>>();
+  #feeds: PartitionFeed[] = [];
+  #topicId = '';
+  /** Counts assignments: an answer to a fetch of an earlier one is dropped. */
+  #generation = 0;
+  #turn = 0;
+  #failure: unknown = null;
+
+  constructor(options: TopicReaderOptions) {
+    this.#options = options;
+    options.client.topics.track(options.topic);
+  }
+
+  get feeds(): readonly PartitionFeed[] {
+    return this.#feeds;
+  }
+
+  get isEmpty(): boolean {
+    return this.#feeds.every((feed) => feed.waiting === 0);
+  }
+
+  /** Forgets what it holds. */
+  clear(): void {
+    this.#generation += 1;
+    this.#feeds = [];
+  }
+
+  /** Partition → where a reader begins that knows no offset; empty where that is an error. */
+  async starts(): Promise<ReadonlyMap<number, bigint>> {
+    const { start, broker, topic } = this.#options;
+    if (start === 'none') return new Map();
+    if (typeof start === 'object') return broker.offsetForTime(topic, start.timestampMs);
+    return new Map((await broker.offsets(topic)).map((offsets) => [offsets.partition, offsets[start]]));
+  }
+
+  /** Reads on from these offsets; a partition whose offset is null has none and is not read. */
+  begin(topicId: string, positions: ReadonlyMap<number, bigint | null>): void {
+    this.clear();
+    this.#topicId = topicId;
+    this.#feeds = [...positions].filter(([, offset]) => offset !== null).map(([partition, offset]) => new PartitionFeed(partition, offset!));
+    for (const [partition, offset] of positions) if (offset === null) this.#failure = this.#noOffset(partition, 'the group has none');
+  }
+
+  take(into: KafkaRecord[], recordsMax: number): void {
+    let empty = 0;
+    while (into.length < recordsMax && empty < this.#feeds.length) {
+      const feed = this.#feeds[this.#turn++ % this.#feeds.length];
+      const taken = feed.take(into, Math.min(SLICE_RECORDS, recordsMax - into.length));
+      empty = taken === 0 ? empty + 1 : 0;
+    }
+  }
+
+  /**
+   * Starts one fetch for every broker that leads a partition with little waiting and has none under way. False where the topic was made
+   * again: the old one's positions mean nothing in it.
+   */
+  async fetchWhatIsLow(): Promise<boolean> {
+    const low = this.#feeds.filter((feed) => feed.waiting < WAITING_MIN);
+    if (low.length === 0) return true;
+    const generation = this.#generation;
+    const topic = await this.#topicOrFailure();
+    if (topic === null || generation !== this.#generation) return true;
+    if (topic.id !== this.#topicId) return false;
+    for (const [node, feeds] of Map.groupBy(low, (feed) => topic.partitions[feed.partition].leader)) {
+      if (this.#fetching.has(node)) continue;
+      const fetching = this.#fetch(node, feeds, generation).catch((error: unknown) => { this.#failure = error; });
+      this.#fetching.set(node, fetching.finally(() => this.#fetching.delete(node)).finally(() => this.#options.onFetched()));
+    }
+    return true;
+  }
+
+  get hasFailed(): boolean {
+    return this.#failure !== null;
+  }
+
+  /** What a fetch failed with since the last call, else null. */
+  takeFailure(): unknown {
+    const failure = this.#failure;
+    this.#failure = null;
+    return failure;
+  }
+
+  async topic(): Promise<TopicMetadata> {
+    const { client, topic } = this.#options;
+    return (await client.metadata({ topics: [topic] })).topics.get(topic)!;
+  }
+
+  async close(): Promise<void> {
+    // A client that is closed while a request is under way tries it again on a new connection and keeps that open.
+    await Promise.all(this.#fetching.values());
+    await this.#options.client.close(true);
+  }
+
+  async #topicOrFailure(): Promise<TopicMetadata | null> {
+    try {
+      return await this.topic();
+    } catch (error) {
+      this.#failure = error;
+      return null;
+    }
+  }
+
+  async #fetch(node: number, feeds: readonly PartitionFeed[], generation: number): Promise<void> {
+    const partitions = feeds.map(({ partition, fetchOffset }) => ({
+      partition,
+      fetchOffset,
+      currentLeaderEpoch: -1,
+      lastFetchedEpoch: -1,
+      partitionMaxBytes: PARTITION_BYTES_MAX,
+    }));
+    let response: FetchResponse;
+    try {
+      response = await this.#options.client.fetch({ ...FETCH, node, topics: [{ topicId: this.#topicId, partitions }] });
+    } catch (error) {
+      if (generation === this.#generation) await this.#recover(error, generation);
+      return;
+    }
+    if (generation !== this.#generation) return;
+    const byPartition = new Map(feeds.map((feed) => [feed.partition, feed]));
+    for (const fetched of response.responses.flatMap((topic) => topic.partitions)) {
+      const feed = byPartition.get(fetched.partitionIndex);
+      if (feed === undefined) continue;
+      const { records, next } = committedRecords(fetched, this.#options.topic, feed.fetchOffset);
+      feed.add(records, next);
+    }
+  }
+
+  /** Offsets that the broker no longer has go where auto.offset.reset says; any other failure is the next poll's. */
+  async #recover(error: unknown, generation: number): Promise<void> {
+    const response = (error as { response?: FetchResponse }).response;
+    const failed = (response?.responses ?? []).flatMap((topic) => topic.partitions).filter((partition) => partition.errorCode !== 0);
+    if (failed.length === 0 || failed.some((partition) => partition.errorCode !== OFFSET_OUT_OF_RANGE)) {
+      this.#options.client.clearMetadata();
+      throw error;
+    }
+    const { broker, topic, start } = this.#options;
+    const offsets = start === 'none' ? [] : await broker.offsets(topic);
+    if (generation !== this.#generation) return;
+    for (const { partitionIndex } of failed) {
+      const feed = this.#feeds.find(({ partition }) => partition === partitionIndex);
+      if (start !== 'none') feed?.add([], offsets[partitionIndex][start === 'latest' ? 'latest' : 'earliest']);
+      else this.#failure = this.#noOffset(partitionIndex, `the broker no longer has offset ${feed?.fetchOffset}`);
+    }
+    // It is not asked again in vain: the next assignment begins it anew.
+    if (start === 'none') this.#feeds = this.#feeds.filter(({ partition }) => failed.every(({ partitionIndex }) => partitionIndex !== partition));
+  }
+
+  #noOffset(partition: number, why: string): ConfigError {
+    const { topic } = this.#options;
+    return new ConfigError('kafka/no-offset', `partition ${partition} of '${topic}' has no offset to begin at: ${why}, and autoOffsetReset is none. It is not read; set the group's offset, or autoOffsetReset to earliest.`, { facts: { topic, partition } });
+  }
+}
