@@ -5,6 +5,9 @@ import { doctorCommand } from './doctor.ts';
 import { openCommand } from './open.ts';
 import { pauseCommand, resumeCommand } from './pause.ts';
 import { produceCommand } from './produce.ts';
+import { quarantineListCommand } from './quarantine-list.ts';
+import { quarantineReplayCommand } from './quarantine-replay.ts';
+import { quarantineShowCommand } from './quarantine-show.ts';
 import { resetCommand } from './reset.ts';
 import { runCommand } from './run.ts';
 import { sqlCommand } from './sql.ts';
@@ -20,5 +23,6 @@ import { tableRestoreCommand } from './table-restore.ts';
 export const commands: readonly Command[] = [
   startCommand, runCommand, demoCommand, produceCommand,
   tableListCommand, tableDescribeCommand, tableReadCommand, tableHistoryCommand, tableChangesCommand, tableRestoreCommand, sqlCommand, openCommand,
+  quarantineListCommand, quarantineShowCommand, quarantineReplayCommand,
   statusCommand, doctorCommand, pauseCommand, resumeCommand, resetCommand, benchCommand,
 ];

@@ -156,13 +156,16 @@ export async function gridText(names: readonly string[], rows: readonly (readonl
   return lines.join('\n');
 }
 
-/** A payload is anybody's text: a terminal must not obey it. */
 function shown(text: string | null, charsMax: number): string {
   if (text === null) return 'NULL';
+  const points = Array.from(harmless(text.slice(0, 4 * charsMax)));
+  return points.length > charsMax ? `${points.slice(0, charsMax - 1).join('')}…` : points.join('');
+}
+
+/** A payload is anybody's text: a terminal must not obey it. */
+export function harmless(text: string): string {
   // oxlint-disable-next-line no-control-regex
-  const harmless = text.slice(0, 4 * charsMax).replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
-  const points = Array.from(harmless);
-  return points.length > charsMax ? `${points.slice(0, charsMax - 1).join('')}…` : harmless;
+  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 function chars(text: string): number {

@@ -8,6 +8,7 @@ import type { BronzePlace, Payload } from './refine-batch.ts';
 import { stageAppId } from './stage.ts';
 import { BRONZE, QUARANTINE } from './tables.ts';
 import type { Lake } from './lake.ts';
+import type { Judge, RawRow } from './verdict.ts';
 
 /**
  * What of quarantine is open (semantics.md, section 8). A replay resolves rows in quarantine first and takes them into Silver afterwards, and
@@ -93,17 +94,27 @@ export interface QuarantinedRow {
 const COLUMNS = ['topic', 'incarnation', 'partition', 'offset', 'kafka_timestamp', 'bronze_version', 'value', 'value_bytes', 'reason', FILE, ROW] as const;
 type ColumnsOfChunk = [string[], string[], number[], bigint[], (bigint | null)[], bigint[], (string | null)[], (Uint8Array | null)[], string[], number[], bigint[]];
 
-/** One after the other: payloads may be large. The relation is one of `findWhere` on quarantine. */
-export async function* quarantinedRows(session: RelationSession, found: Relation): AsyncGenerator<QuarantinedRow> {
-  for await (const { rows, columns } of session.chunks(session.select(found, COLUMNS), COLUMNS)) {
-    const [topic, incarnation, partition, offset, kafka, version, value, bytes, reason, file, at] = columns as unknown as ColumnsOfChunk;
-    for (let i = 0; i < rows; i++) {
-      const kafkaTimestampUs = kafka[i];
-      const row: BronzePlace = {
-        topic: topic[i], incarnation: incarnation[i], partition: partition[i], offset: offset[i], bronzeVersion: version[i], ingestedUs: null,
-        kafkaTimestampUs, kafkaTimestampMs: kafkaTimestampUs === null ? null : Number(kafkaTimestampUs / US_PER_MS),
-      };
-      yield { row, payload: { value: value[i], valueBytes: bytes[i] }, reason: reason[i], file: file[i], at: at[i] };
-    }
+/** One after the other, ready for this judge: payloads may be large. The relation is one of `findWhere` on quarantine. Failures: those of `Judge.prepare`. */
+export async function* quarantinedRows(session: RelationSession, found: Relation, judge: Judge): AsyncGenerator<QuarantinedRow> {
+  for await (const chunk of session.chunks(session.select(found, COLUMNS), COLUMNS)) {
+    const rows = rowsOfChunk(chunk.columns as unknown as ColumnsOfChunk, chunk.rows);
+    await judge.prepare?.(rows.map(rawOf));
+    yield* rows;
   }
+}
+
+/** What a judge is asked about it. */
+export function rawOf({ row: { topic, kafkaTimestampMs }, payload }: QuarantinedRow): RawRow {
+  return { ...payload, topic, kafkaTimestampMs };
+}
+
+function rowsOfChunk([topic, incarnation, partition, offset, kafka, version, value, bytes, reason, file, at]: ColumnsOfChunk, rows: number): QuarantinedRow[] {
+  return Array.from({ length: rows }, (_row, i) => {
+    const kafkaTimestampUs = kafka[i];
+    const row: BronzePlace = {
+      topic: topic[i], incarnation: incarnation[i], partition: partition[i], offset: offset[i], bronzeVersion: version[i], ingestedUs: null,
+      kafkaTimestampUs, kafkaTimestampMs: kafkaTimestampUs === null ? null : Number(kafkaTimestampUs / US_PER_MS),
+    };
+    return { row, payload: { value: value[i], valueBytes: bytes[i] }, reason: reason[i], file: file[i], at: at[i] };
+  });
 }

@@ -77,9 +77,9 @@ async function judgePending(replayMs: bigint, state: Settled, snapshot: Snapshot
     const found = await findWhere(session, quarantine, snapshot, isOfReplay(state, replayMs));
     if (found === null) return;
     // Without their payloads: they are read once more as they are judged.
-    const places = await withoutPayload(quarantinedRows(session, found.rows));
+    const places = await withoutPayload(quarantinedRows(session, found.rows, options.judge));
     const ingested = await ingestedAt(session, places, options);
-    for await (const { row, payload, file, at } of quarantinedRows(session, found.rows)) {
+    for await (const { row, payload, file, at } of quarantinedRows(session, found.rows, options.judge)) {
       await options.judge.prepare?.([{ ...payload, topic: row.topic, kafkaTimestampMs: row.kafkaTimestampMs }]);
       const before = batch.rejected.length;
       batch.add({ ...row, ingestedUs: ingested.get(keyOf(row)) ?? null }, payload);

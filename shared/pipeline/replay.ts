@@ -4,7 +4,7 @@ import { findWhere } from '../delta/operations/lookup.ts';
 import type { Snapshot } from '../delta/snapshot.ts';
 import { untilSettled } from '../delta/until-settled.ts';
 import { checkGeneration } from './generation.ts';
-import { filterOf, isPending, isUnresolved, nextReplayMs, quarantinedRows, settledBy } from './quarantine-rows.ts';
+import { filterOf, isPending, isUnresolved, nextReplayMs, quarantinedRows, rawOf, settledBy } from './quarantine-rows.ts';
 import type { QuarantineFilter, Settled } from './quarantine-rows.ts';
 import type { RefineOptions } from './refine-options.ts';
 import { resolve } from './replay-mark.ts';
@@ -125,10 +125,9 @@ async function judgeRange(range: VersionRange | null, options: ReplayOptions, { 
   await options.lake.engine.session(async (session) => {
     const found = await findWhere(session, quarantine, snapshot, and(wanted(settled, options.filter), ...inside));
     if (found === null) return;
-    for await (const { row, payload, reason, file, at } of quarantinedRows(session, found.rows)) {
-      const raw = { ...payload, topic: row.topic, kafkaTimestampMs: row.kafkaTimestampMs };
-      await options.judge.prepare?.([raw]);
-      const verdict = options.judge(raw);
+    for await (const each of quarantinedRows(session, found.rows, options.judge)) {
+      const { row, reason, file, at } = each;
+      const verdict = options.judge(rawOf(each));
       verdicts.add({ topic: row.topic, reason, verdict: verdict.kind === 'accepted' ? ACCEPTED : verdict.reason, rows: 1 });
       if (verdict.kind === 'accepted' && !options.isDryRun) accepted.push({ file: found.files[file], at, row });
     }

@@ -61,7 +61,7 @@ async function placeWith(mode: Mode, pipeline: Pipeline): Promise<Place> {
   const common = { lake, pipeline, clock, checkpointInterval: 3n, observe: unobserved };
   const judge = compileRules(pipeline, ruleSettings);
   for (const batch of batches) {
-    await ingest(batch, { ...common, broker, consumerGroup: 'replay' });
+    await ingest(batch, { ...common, broker, consumerGroup: 'replay', seen: new Map() });
     while ((await refine({ ...common, judge, lateAfterMs: ruleSettings.lateAfterMs, sliceRows: 100 })).kind !== 'nothing-to-do');
   }
   return place;
@@ -94,9 +94,9 @@ async function verdictOf(place: Place): Promise<string> {
 }
 
 /** Until it is told no more of failures, as whoever runs it again does. */
-async function finish(place: Place, life?: Lifeline): Promise<void> {
-  let isThrough = false;
-  while (!isThrough && !life?.stopped) isThrough = await isDone(replayOnce(place, life));
+async function finish(place: Place, life = new Lifeline()): Promise<void> {
+  const isOver = async () => (await isDone(replayOnce(place, life))) || life.stopped;
+  while (!(await isOver()));
 }
 
 describe.each<Mode>(['copy-on-write', 'deletion vectors'])('%s', (mode) => {
