@@ -1,9 +1,8 @@
-import avro from 'avsc';
-import type { Schema } from 'avsc';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { compileAvro } from '../../shared/formats/avro.ts';
 import type { Decode, Decoded } from '../../shared/formats/decoder.ts';
+import { avroType } from '../support/avro.ts';
 
 const decoder = (schema: unknown, ...references: unknown[]): Decode => {
   const compiled = compileAvro(JSON.stringify(schema), references.map((reference) => JSON.stringify(reference)));
@@ -18,13 +17,7 @@ const problemOf = (decoded: Decoded): string => (decoded.kind === 'undecodable' 
 const read = (type: unknown, ...bytes: number[]): string => textOf(decoder(record(type))(Buffer.from(bytes))).slice('{"f0":'.length, -1);
 const hex = (text: string): number[] => [...Buffer.from(text, 'hex')];
 
-/** Longs as bigints: avsc has them as doubles else. */
-const LONGS = avro.types.LongType['__with']({
-  fromBuffer: (bytes: Buffer) => bytes.readBigInt64LE(), toBuffer: (value: bigint) => { const bytes = Buffer.alloc(8); bytes.writeBigInt64LE(value); return bytes; },
-  fromJSON: BigInt, toJSON: String, isValid: (value: unknown) => typeof value === 'bigint', compare: (a: bigint, b: bigint) => (a < b ? -1 : a > b ? 1 : 0),
-});
-
-const encode = (schema: unknown, value: unknown): Buffer => avro.Type.forSchema(schema as Schema, { registry: { long: LONGS }, wrapUnions: true }).toBuffer(value);
+const encode = (schema: unknown, value: unknown): Buffer => avroType(schema, { wrapUnions: true }).toBuffer(value);
 
 describe('values, by the bytes of the specification', () => {
   test.each<[string, unknown, number[], string]>([
