@@ -13,6 +13,7 @@ import type { Predicate } from './predicate.ts';
 import { readSql } from './raw-sql.ts';
 import { CHANGE, FILE, ROW } from './relation.ts';
 import type { Chunk, Column, ColumnAggregate, FileScan, ReadColumn, Relation, RelationEngine, RelationSession, Row, ScanFile, WriteTarget, WrittenFile } from './relation.ts';
+import { rowsAsTheyAre, writeRows } from './rows-write.ts';
 import { DuckRelation, duck, filtered, keyName, listSql, paired, selected, semiJoined, tableRelation, united, visibleSql } from './relation-sql.ts';
 import { fileList, literal, quote } from './sql-text.ts';
 
@@ -80,11 +81,12 @@ export class DuckSession implements RelationSession {
     return [...this.#paths];
   }
 
+  /** The rows go to DuckDB when a statement first runs: what is written as it is never goes there. */
   async values(columns: readonly LoadColumn[]): Promise<Relation> {
     const table = this.#newName('values');
-    const list = await this.sql.loadTable(table, columns);
+    const list = this.sql.loadLater(table, columns);
     const sql = `SELECT ${[...list, `rowid AS ${keyName(0)}`].join(', ')} FROM ${quote(table)}`;
-    return new DuckRelation({ columns: columnsOfLoad(columns), sql, keys: 1, inOrder: true });
+    return new DuckRelation({ columns: columnsOfLoad(columns), sql, keys: 1, inOrder: true, load: columns });
   }
 
   async scan(scan: FileScan): Promise<Relation> {
@@ -194,7 +196,10 @@ export class DuckSession implements RelationSession {
 
   write(relation: Relation, target: WriteTarget): Promise<WrittenFile[]> {
     const { objects, tempDir, clock } = this.#options;
-    return writeParquet(duck(relation), target, { session: this.sql, put: (key, path) => objects.put(key, path), tempDir, clock });
+    const to = { put: (key: string, path: string) => objects.put(key, path), tempDir, clock };
+    const { load } = duck(relation);
+    const rows = load === null ? null : rowsAsTheyAre(load, target);
+    return rows === null ? writeParquet(duck(relation), target, { session: this.sql, ...to }) : writeRows(rows, target, to);
   }
 
   async #computed(kind: string, columns: readonly Column[], select: string): Promise<DuckRelation> {

@@ -1,8 +1,9 @@
 import type * as DuckModule from '@duckdb/node-api';
-import type { DuckDBConnection, DuckDBDataChunk, DuckDBInstance, DuckDBType, DuckDBValue } from '@duckdb/node-api';
-import { ConfigError, TransientError } from '../errors.ts';
-import { physicalType, rowCount, sentColumn, viewSql } from './load-column.ts';
-import type { ColumnKind, LoadColumn, SentColumn } from './load-column.ts';
+import type { DuckDBConnection, DuckDBDataChunk, DuckDBInstance, DuckDBValue } from '@duckdb/node-api';
+import { ConfigError, TransientError, assert } from '../errors.ts';
+import { appendRows, itemsOf } from './duck-append.ts';
+import { physicalType, rowCount, selectList, sentColumn } from './load-column.ts';
+import type { LoadColumn } from './load-column.ts';
 import { literal, quote } from './sql-text.ts';
 
 /** DuckDB as the relational engine of one process: memory and threads capped, nothing fetched, loaded on first use. */
@@ -15,8 +16,6 @@ export interface EngineOptions {
 
 export type Row = Record<string, unknown>;
 
-const CHUNK_ROWS = 2048;
-const EMPTY = new Uint8Array(0);
 
 export class Engine {
   readonly #options: EngineOptions;
@@ -26,15 +25,13 @@ export class Engine {
     this.#options = options;
   }
 
-  /** One connection with its own temporary tables, closed when `use` ends. Statements inside run one after the other. */
+  /** One connection with its own temporary tables, made by the first statement, closed when `use` ends. Statements inside run one after the other. */
   async session<T>(use: (session: Session) => Promise<T>): Promise<T> {
-    const instance = this.#instance ??= this.#start();
-    const duckdb = await import('@duckdb/node-api');
-    const connection = await (await instance).connect();
+    const session = new Session(() => this.#connect());
     try {
-      return await use(new Session(connection, duckdb));
+      return await use(session);
     } finally {
-      connection.closeSync();
+      await session.close();
     }
   }
 
@@ -42,6 +39,11 @@ export class Engine {
     const instance = this.#instance;
     this.#instance = null;
     if (instance) (await instance).closeSync();
+  }
+
+  async #connect(): Promise<Opened> {
+    const instance = await (this.#instance ??= this.#start());
+    return { duckdb: await import('@duckdb/node-api'), connection: await instance.connect() };
   }
 
   /** A failed start is not kept: the next session tries again. */
@@ -77,29 +79,50 @@ async function keepByteOrderMarks(): Promise<void> {
   Object.assign(accessors, { textDecoder: new TextDecoder('utf-8', { ignoreBOM: true }) });
 }
 
-export class Session {
-  readonly #connection: DuckDBConnection;
-  readonly #duckdb: typeof DuckModule;
+interface Load {
+  readonly table: string;
+  readonly columns: readonly LoadColumn[];
+}
 
-  constructor(connection: DuckDBConnection, duckdb: typeof DuckModule) {
-    this.#connection = connection;
-    this.#duckdb = duckdb;
+interface Opened {
+  readonly connection: DuckDBConnection;
+  readonly duckdb: typeof DuckModule;
+}
+
+export class Session {
+  readonly #connect: () => Promise<Opened>;
+  #opened: Promise<Opened> | null = null;
+  #isClosed = false;
+  /** Loads that no statement has needed yet. */
+  readonly #waiting: Load[] = [];
+
+  constructor(connect: () => Promise<Opened>) {
+    this.#connect = connect;
+  }
+
+  /** By the engine alone, when the session ends. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    if (this.#opened) (await this.#opened).connection.closeSync();
   }
 
   async run(sql: string): Promise<void> {
-    await this.#guard(sql, () => this.#connection.run(sql));
+    const { connection } = await this.#ready();
+    await this.#guard(sql, () => connection.run(sql));
   }
 
   /** Every row, with values as `plainValue` gives them. For small results. */
   async rows(sql: string): Promise<Row[]> {
-    const reader = await this.#guard(sql, () => this.#connection.runAndReadAll(sql));
+    const { connection } = await this.#ready();
+    const reader = await this.#guard(sql, () => connection.runAndReadAll(sql));
     const names = reader.deduplicatedColumnNames();
     return reader.getRows().map((row) => Object.fromEntries(row.map((value, i) => [names[i], plainValue(value)])));
   }
 
   /** The result in chunks of columns, streamed: for large results. No other statement may run on this session meanwhile. */
   async *chunks(sql: string): AsyncIterable<{ readonly rows: number; readonly columns: readonly ArrayLike<unknown>[] }> {
-    const result = await this.#guard(sql, () => this.#connection.stream(sql));
+    const { connection } = await this.#ready();
+    const result = await this.#guard(sql, () => connection.stream(sql));
     for (;;) {
       const chunk = await this.#guard(sql, () => result.fetchChunk());
       if (!chunk || chunk.rowCount === 0) return;
@@ -113,11 +136,12 @@ export class Session {
    * `columnar/not-a-select` where it is not exactly one statement that only reads.
    */
   async columnsOfSelect(sql: string): Promise<{ readonly name: string; readonly type: string }[]> {
-    const statements = await this.#guard(sql, () => this.#connection.extractStatements(sql));
+    const { connection, duckdb } = await this.#ready();
+    const statements = await this.#guard(sql, () => connection.extractStatements(sql));
     if (statements.count !== 1) throw notASelect(`it holds ${statements.count} statements`);
     const prepared = await this.#guard(sql, () => statements.prepare(0));
     try {
-      if (prepared.statementType !== this.#duckdb.StatementType.SELECT) throw notASelect(`it is ${this.#duckdb.StatementType[prepared.statementType]}`);
+      if (prepared.statementType !== duckdb.StatementType.SELECT) throw notASelect(`it is ${duckdb.StatementType[prepared.statementType]}`);
       return Array.from({ length: prepared.columnCount }, (_, i) => ({ name: prepared.columnName(i), type: prepared.columnType(i).toString() }));
     } finally {
       prepared.destroySync();
@@ -144,58 +168,33 @@ export class Session {
 
   /** A temporary table of the rows as they were sent; what to select from it for these columns. */
   async loadTable(table: string, columns: readonly LoadColumn[]): Promise<string[]> {
+    const opened = await this.#ready();
+    await this.#load(opened, { table, columns });
+    return selectList(columns);
+  }
+
+  /** The same, when a statement first needs the connection: never, where none does. */
+  loadLater(table: string, columns: readonly LoadColumn[]): string[] {
+    rowCount(columns);
+    this.#waiting.push({ table, columns });
+    return selectList(columns);
+  }
+
+  async #ready(): Promise<Opened> {
+    assert(!this.#isClosed, 'a statement on a session that has ended');
+    const opened = await (this.#opened ??= this.#connect());
+    for (let load = this.#waiting.shift(); load !== undefined; load = this.#waiting.shift()) await this.#load(opened, load);
+    return opened;
+  }
+
+  async #load({ connection, duckdb }: Opened, { table, columns }: Load): Promise<void> {
     const rows = rowCount(columns);
     const sent = columns.map(sentColumn).filter((column) => column !== null);
     // A table needs a column: rows of constants alone are counted by one of their own.
     if (sent.length === 0) sent.push({ name: 'row', kind: 'integer', values: Int32Array.from({ length: rows }) });
-    await this.run(`CREATE OR REPLACE TEMP TABLE ${quote(table)} (${sent.map((column) => `${quote(column.name)} ${physicalType(column)}`).join(', ')})`);
-    await this.#append(table, sent, rows);
-    return columns.map((column) => viewSql(column, quote(column.name)));
-  }
-
-  async #append(table: string, columns: readonly SentColumn[], rowCount: number): Promise<void> {
-    const appender = await this.#connection.createAppender(table);
-    const types = columns.map(({ kind }) => this.#typeOf(kind));
-    for (let start = 0; start < rowCount; start += CHUNK_ROWS) {
-      const rows = Math.min(CHUNK_ROWS, rowCount - start);
-      const chunk = this.#duckdb.DuckDBDataChunk.create(types, rows);
-      for (const [i, column] of columns.entries()) this.#fill(chunk, i, column, { start, rows });
-      appender.appendDataChunk(chunk);
-    }
-    appender.closeSync();
-  }
-
-  #fill(chunk: DuckDBDataChunk, index: number, { values, kind, emptyIsNull }: SentColumn, { start, rows }: { start: number; rows: number }): void {
-    const items = ArrayBuffer.isView(values) ? itemsOf(chunk.getColumnVector(index)) : null;
-    if (items !== null && items.constructor === values.constructor) {
-      items.set((values as Float64Array).subarray(start, start + rows));
-      chunk.getColumnVector(index).flush();
-      return;
-    }
-    const converted: DuckDBValue[] = Array.from({ length: rows });
-    const absent = emptyIsNull ? new this.#duckdb.DuckDBBlobValue(EMPTY) : null;
-    for (let row = 0; row < rows; row++) converted[row] = this.#physical(values[start + row], kind) ?? absent;
-    chunk.setColumnValues(index, converted);
-  }
-
-  #typeOf(kind: ColumnKind): DuckDBType {
-    const d = this.#duckdb;
-    const types: Readonly<Record<ColumnKind, DuckDBType>> = {
-      text: d.VARCHAR, utf8: d.BLOB, blob: d.BLOB, integer: d.INTEGER, date: d.INTEGER, long: d.BIGINT, timestamp: d.BIGINT, double: d.DOUBLE,
-      boolean: d.BOOLEAN, headers: d.LIST(d.STRUCT({ key: d.VARCHAR, value: d.BLOB })),
-    };
-    return types[kind];
-  }
-
-  #physical(value: unknown, kind: ColumnKind): DuckDBValue {
-    if (value === null || value === undefined) return null;
-    if (kind === 'utf8' || kind === 'blob') return new this.#duckdb.DuckDBBlobValue(value as Uint8Array);
-    if (kind !== 'headers') return value as DuckDBValue;
-    const headers = value as readonly { key: string; value: Uint8Array | null }[];
-    return this.#duckdb.listValue(headers.map((header) => this.#duckdb.structValue({
-      key: header.key,
-      value: header.value === null ? null : new this.#duckdb.DuckDBBlobValue(header.value),
-    })));
+    const create = `CREATE OR REPLACE TEMP TABLE ${quote(table)} (${sent.map((column) => `${quote(column.name)} ${physicalType(column)}`).join(', ')})`;
+    await this.#guard(create, () => connection.run(create));
+    appendRows(await connection.createAppender(table), { columns: sent, rows }, duckdb);
   }
 
   /** DuckDB's own failures come with the statement; running out of memory passes when less runs at once. */
@@ -218,12 +217,6 @@ export class EngineError extends TransientError {
 
 function notASelect(why: string): ConfigError {
   return new ConfigError('columnar/not-a-select', `only one statement that reads (SELECT, WITH … SELECT) is run here; ${why}`);
-}
-
-/** The typed array behind a numeric vector, whose rows all have a value when it is full; null for other kinds. */
-function itemsOf(vector: unknown): Float64Array | null {
-  const { items } = vector as { readonly items?: unknown };
-  return ArrayBuffer.isView(items) ? (items as Float64Array) : null;
 }
 
 const PRIMITIVES = new Set(['BIGINT', 'INTEGER', 'DOUBLE', 'VARCHAR', 'BOOLEAN']);

@@ -1,5 +1,5 @@
 import { assert } from '../errors.ts';
-import { literal } from './sql-text.ts';
+import { literal, quote } from './sql-text.ts';
 import type { SqlSource } from './sql-type.ts';
 
 /**
@@ -30,6 +30,10 @@ const DELTA_TYPE: Readonly<Record<ColumnKind, SqlSource>> = {
 };
 
 /** In Delta's words. */
+export function typeOfKind(kind: ColumnKind): SqlSource {
+  return DELTA_TYPE[kind];
+}
+
 export function columnsOfLoad(columns: readonly LoadColumn[]): { readonly name: string; readonly type: SqlSource }[] {
   return columns.map(({ name, kind }) => ({ name, type: DELTA_TYPE[kind] }));
 }
@@ -54,12 +58,17 @@ export function physicalType({ kind }: SentColumn): string {
 }
 
 /** The column as the view selects it, over the table of what was sent. */
-export function viewSql(column: LoadColumn, quotedName: string): string {
+function viewSql(column: LoadColumn, quotedName: string): string {
   if ('constant' in column) return `${constantSql(column.constant, column.kind)} AS ${quotedName}`;
   if ('codes' in column) return `[${column.texts.map(literal).join(', ')}][${quotedName} + 1] AS ${quotedName}`;
   if (isAllNull(column.values)) return `NULL::${SQL_TYPE[column.kind]} AS ${quotedName}`;
   const value = fromPhysical(quotedName, column.kind);
   return `${column.emptyIsNull ? `CASE WHEN octet_length(${quotedName}) > 0 THEN ${value} END` : value} AS ${quotedName}`;
+}
+
+/** What to select for these columns from the table of what was sent. */
+export function selectList(columns: readonly LoadColumn[]): string[] {
+  return columns.map((column) => viewSql(column, quote(column.name)));
 }
 
 /** Rows of the load: all columns that have rows agree. */

@@ -1,6 +1,7 @@
 import { assert } from '../errors.ts';
 import type { Predicate } from './predicate.ts';
 import { predicateSql } from './predicate-sql.ts';
+import type { LoadColumn } from './load-column.ts';
 import type { Column, Relation } from './relation.ts';
 import { quote } from './sql-text.ts';
 import { sqlType } from './sql-type.ts';
@@ -19,12 +20,15 @@ export class DuckRelation implements Relation {
   readonly sql: string;
   readonly keys: number;
   readonly inOrder: Order;
+  /** The rows themselves, where the relation is a load and nothing else. */
+  readonly load: readonly LoadColumn[] | null;
 
-  constructor(options: { columns: readonly Column[]; sql: string; keys: number; inOrder: Order }) {
+  constructor(options: { columns: readonly Column[]; sql: string; keys: number; inOrder: Order; load?: readonly LoadColumn[] }) {
     this.columns = options.columns;
     this.sql = options.sql;
     this.keys = options.keys;
     this.inOrder = options.inOrder;
+    this.load = options.load ?? null;
   }
 
   /** With other columns, or in another state of order, by SQL that gives the same keys. */

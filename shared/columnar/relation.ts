@@ -86,7 +86,7 @@ export interface WrittenFile {
   readonly bytes: number;
   /** By the store's clock. */
   readonly storedAtMs: number;
-  /** By column; of the file as it was read back. */
+  /** By column; of the values that the file holds. */
   readonly aggregates: Readonly<Record<string, ColumnAggregate>>;
 }
 
