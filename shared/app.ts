@@ -10,11 +10,13 @@ import { parsePrices } from './monitoring/prices.ts';
 import { openLake, shippedModel } from './open-lake.ts';
 import { openState } from './open-state.ts';
 import { ingest } from './pipeline/bronze.ts';
+import { HEAL_LIMITS } from './pipeline/heal.ts';
 import { topicsOf } from './pipeline/pipelines.ts';
 import { together } from './pipeline/stage.ts';
 import type { StageOutcome } from './pipeline/stage.ts';
 import { pipelineStages } from './pipeline-stages.ts';
 import type { TimerStage } from './pipeline-stages.ts';
+import type { ReadLimits } from './sources/broker.ts';
 import { KafkaBroker } from './sources/kafka-broker.ts';
 import type { KafkaConnection } from './sources/kafka-broker.ts';
 import type { KafkaRecord } from './sources/record.ts';
@@ -85,7 +87,7 @@ async function openApp(env: Readonly<Record<string, string | undefined>>): Promi
     return together(settled.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : [])));
   };
   const topics = topicsOf(opened.pipelines.map(({ pipeline }) => pipeline));
-  const landing = { lake, clock, checkpointInterval, observe: runs.observe, consumerGroup: config.kafkaConsumerGroup, pipeline: { ...opened.pipelines[0].pipeline, topics } };
+  const landing = { lake, clock, checkpointInterval, observe: runs.observe, consumerGroup: config.kafkaConsumerGroup, seen: new Map(), healLimits: healLimits(config), pipeline: { ...opened.pipelines[0].pipeline, topics } };
   return {
     ingest: (records) => runs.run('ingest', () => ingest(records, { ...landing, broker: needBroker(broker) })),
     refine: () => inTurn('refine'),
@@ -103,6 +105,11 @@ async function openApp(env: Readonly<Record<string, string | undefined>>): Promi
       await opened.engine.close();
     },
   };
+}
+
+/** A Bronze commit is a slice at most (semantics.md, section 6). */
+function healLimits({ sliceRows }: Config): ReadLimits {
+  return { ...HEAL_LIMITS, recordsMax: Math.min(HEAL_LIMITS.recordsMax, sliceRows) };
 }
 
 function needBroker(broker: KafkaBroker | null): KafkaBroker {

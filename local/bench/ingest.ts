@@ -36,7 +36,7 @@ async function benchBatch({ batch, rows, seed, flags }: { batch: number; rows: n
     const batches = [...batchesOf(rows, batch, seed, pipeline.topics[0].name)];
     await lake.table('bronze_events');
     const before = meter.read();
-    const options = { lake, pipeline, broker: oneLife, consumerGroup: 'bench', clock: systemClock, checkpointInterval: BigInt(config.checkpointInterval), observe: unobserved };
+    const options = { lake, pipeline, broker: oneLife, consumerGroup: 'bench', seen: new Map<string, string>(), clock: systemClock, checkpointInterval: BigInt(config.checkpointInterval), observe: unobserved };
     const { wall_s, cpu_s, peak_mb } = await measure(async () => { for (const records of batches) await ingest(records, options); });
     const { requests, bytesIn, bytesOut } = meterDifference(meter.read(), before);
     return { name: 'ingest/memory', parameters: { batch, seed }, wall_s, cpu_s, peak_mb, rows, bytes_in: bytesIn, bytes_out: bytesOut, requests, versions };
@@ -65,4 +65,5 @@ const oneLife: Broker = {
   offsets: () => Promise.resolve([0, 1, 2, 3].map((partition) => ({ partition, earliest: 0n, latest: 0n }))),
   offsetForTime: () => Promise.resolve(new Map()),
   committed: () => Promise.resolve(new Map()),
+  read: (_from, ranges) => Promise.resolve({ records: [], missing: ranges.map((range) => ({ ...range, cause: 'unavailable' as const })), bytes: 0, next: ranges.at(-1)!.lastOffset + 1n }),
 };

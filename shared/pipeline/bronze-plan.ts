@@ -1,4 +1,3 @@
-import { assert } from '../errors.ts';
 import type { KafkaRecord } from '../sources/record.ts';
 import type { OffsetRange } from './offset-ranges.ts';
 
@@ -13,8 +12,7 @@ export interface Lane {
 
 export interface Gap extends Lane, OffsetRange {}
 
-export interface LanePlan extends Lane {
-  readonly appId: string;
+export interface LanePlan extends Lane, Pick<BatchLane, 'appId' | 'topicId'> {
   /** Records above the progress, in offset order, each offset once. */
   readonly records: readonly KafkaRecord[];
   /** Missing offsets between the progress and the batch's last. */
@@ -30,6 +28,11 @@ export function laneAppId(lane: Lane): string {
   return `bronze/${laneName(lane)}`;
 }
 
+/** Which number of `none` a topic id goes on under: the version of this txn (1: `none`, 2: `none-2`). */
+export function namedAppId(topic: string, topicId: string): string {
+  return `incarnation/${topic}/${topicId}`;
+}
+
 /** Where start − 1 is kept for good; the progress moves on. */
 export function laneStartAppId(lane: Lane): string {
   return `bronze-start/${laneName(lane)}`;
@@ -41,32 +44,39 @@ export function parseLaneAppId(appId: string): Lane | null {
   return match ? { topic: match[1], incarnation: match[2], partition: Number(match[3]) } : null;
 }
 
-export interface BatchLane extends Lane {
-  readonly appId: string;
+/** What a batch has of one partition. */
+export interface PartitionRecords {
+  readonly topic: string;
+  readonly partition: number;
   readonly records: readonly KafkaRecord[];
 }
 
-/** The batch by partition, in order of first appearance; `incarnations` by topic. */
-export function lanesOf(records: readonly KafkaRecord[], incarnations: ReadonlyMap<string, string>): BatchLane[] {
-  const byLane = new Map<string, BatchLane & { records: KafkaRecord[] }>();
+export interface BatchLane extends Lane {
+  readonly appId: string;
+  /** What the broker calls this life of the topic; null: it is over, so its offsets can't be read again. */
+  readonly topicId: string | null;
+  readonly records: readonly KafkaRecord[];
+}
+
+/** The batch by partition, in order of first appearance. */
+export function partitionsOf(records: readonly KafkaRecord[]): PartitionRecords[] {
+  const found = new Map<string, PartitionRecords & { records: KafkaRecord[] }>();
   for (const record of records) {
     const place = `${record.partition} ${record.topic}`;
-    let lane = byLane.get(place);
-    if (!lane) {
-      const incarnation = incarnations.get(record.topic);
-      assert(incarnation !== undefined, `no incarnation of a topic of the batch`);
-      const { topic, partition } = record;
-      lane = { topic, incarnation, partition, appId: laneAppId({ topic, incarnation, partition }), records: [] };
-      byLane.set(place, lane);
-    }
-    lane.records.push(record);
+    const partition = found.get(place);
+    if (partition) partition.records.push(record);
+    else found.set(place, { topic: record.topic, partition: record.partition, records: [record] });
   }
-  return [...byLane.values()];
+  return [...found.values()];
+}
+
+export function laneOf({ topic, partition, records }: PartitionRecords, { incarnation, topicId }: Pick<BatchLane, 'incarnation' | 'topicId'>): BatchLane {
+  return { topic, incarnation, partition, appId: laneAppId({ topic, incarnation, partition }), topicId, records };
 }
 
 /** Drops what the progress covers, row by row, and tells what is missing. Null: nothing left of this lane. */
 export function planLane(lane: BatchLane, progress: bigint): LanePlan | null {
-  const { topic, incarnation, partition, appId } = lane;
+  const { topic, incarnation, partition, appId, topicId } = lane;
   const records: KafkaRecord[] = [];
   const gaps: Gap[] = [];
   let last = progress;
@@ -76,11 +86,11 @@ export function planLane(lane: BatchLane, progress: bigint): LanePlan | null {
     records.push(record);
     last = record.offset;
   }
-  return records.length === 0 ? null : { topic, incarnation, partition, appId, records, gaps, lastOffset: last };
+  return records.length === 0 ? null : { topic, incarnation, partition, appId, topicId, records, gaps, lastOffset: last };
 }
 
 /** Kafka keeps the order inside a partition; a redelivered stretch inside one batch does not. */
-function inOffsetOrder(records: readonly KafkaRecord[]): readonly KafkaRecord[] {
+export function inOffsetOrder(records: readonly KafkaRecord[]): readonly KafkaRecord[] {
   for (let i = 1; i < records.length; i++) {
     if (records[i].offset < records[i - 1].offset) return [...records].sort((a, b) => (a.offset < b.offset ? -1 : a.offset > b.offset ? 1 : 0));
   }

@@ -10,11 +10,12 @@ import { freshness, lag } from '../monitoring/freshness.ts';
 import type { Lag } from '../monitoring/freshness.ts';
 import { monitorRows } from '../monitoring/rows.ts';
 import type { MonitoredTable } from '../monitoring/rows.ts';
+import type { Broker } from '../sources/broker.ts';
 import { appendLog } from './append-log.ts';
 import { countRows, readBalanceFacts } from './balance-facts.ts';
 import { laneAppId } from './bronze-plan.ts';
-import type { Broker } from './bronze.ts';
 import type { Pipeline } from './definition.ts';
+import { incarnationOf } from './incarnation.ts';
 import type { Lake } from './lake.ts';
 import { stageAppId } from './stage.ts';
 import { BRONZE, GOLD, QUARANTINE, SILVER } from './tables.ts';
@@ -70,7 +71,7 @@ async function readLag({ lake, topics, broker }: MonitorOptions, nowMs: number):
   if (broker === null) return { records: null, seconds: null, unknown: ['no broker is configured'] };
   const { snapshot } = (await lake.table(BRONZE)).delta;
   const partitions = await Promise.all(topics.map(async (topic) => {
-    const incarnation = await broker.topicId(topic);
+    const incarnation = incarnationOf(topic, await broker.topicId(topic), snapshot);
     return (await broker.offsets(topic)).map(({ partition, earliest, latest }) => {
       const last = progressOf(snapshot, laneAppId({ topic, incarnation, partition }));
       return { topic, partition, endOffset: latest, nextOffset: last === null ? earliest : last + 1n, sinceMs: null };

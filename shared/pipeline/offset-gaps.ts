@@ -1,53 +1,110 @@
 import type { Clock } from '../clock.ts';
+import type { LoadColumn } from '../columnar/load-column.ts';
 import { and, compare, or } from '../columnar/predicate.ts';
 import type { Predicate } from '../columnar/predicate.ts';
+import type { Transaction } from '../delta/commit.ts';
 import { findWhere } from '../delta/operations/lookup.ts';
 import type { RowTable } from '../delta/operations/row-table.ts';
+import { transactionOf } from '../delta/operations/transaction.ts';
+import { replaceWhere } from '../delta/operations/upsert.ts';
 import { writeFiles } from '../delta/operations/write.ts';
-import type { NewFiles } from '../delta/operations/write.ts';
 import type { Snapshot } from '../delta/snapshot.ts';
 import { untilSettled } from '../delta/until-settled.ts';
 import { laneName } from './bronze-plan.ts';
 import type { Gap, Lane } from './bronze-plan.ts';
+import { relist } from './gap-listing.ts';
+import type { ListedGap, Relisting } from './gap-listing.ts';
+import type { MissingGap } from './heal.ts';
 import type { Lake } from './lake.ts';
-import { mergeRanges, uncovered } from './offset-ranges.ts';
+import { mergeRanges } from './offset-ranges.ts';
 import type { OffsetRange } from './offset-ranges.ts';
 import { OFFSET_GAPS } from './tables.ts';
 
-/**
- * Lists missing offsets before the Bronze commit that passes them, each offset once: of a gap that is listed in part, only the rest is
- * added, as a gap of its own. `unread`: nobody has tried to re-read them yet; Bronze is always right, whatever stands here.
- */
-export async function recordGaps(gaps: readonly Gap[], lake: Lake, clock: Clock): Promise<void> {
-  if (gaps.length === 0) return;
+/** Lists missing offsets before the Bronze commit that passes them. Bronze is always right, whatever stands here. */
+export async function recordGaps(gaps: readonly MissingGap[], lake: Lake, clock: Clock): Promise<void> {
+  const seenAtUs = BigInt(clock.nowMs()) * 1000n;
+  await listGaps(gaps.map((gap) => ({ ...gap, healed: false, seenAtUs })), lake);
+}
+
+/** Each offset once: what was listed of these offsets otherwise goes, and a gap of which a part goes keeps the rest, as gaps of its own. */
+export async function listGaps(news: readonly ListedGap[], lake: Lake): Promise<void> {
+  if (news.length === 0) return;
   const table = await lake.table(OFFSET_GAPS);
-  await untilSettled(`recording ${gaps.length} offset gaps`, async () => {
+  await untilSettled(`listing ${news.length} offset gaps`, async () => {
     const snapshot = await table.delta.refresh();
-    const known = await readRanges(table, snapshot, near(gaps));
-    const fresh = gaps.flatMap((gap) => uncovered(gap, known.get(laneName(gap)) ?? []).map((range): Gap => ({ ...gap, ...range })));
-    if (fresh.length === 0) return true;
-    const { adds, writtenAtMs } = await writeGaps(table, snapshot, fresh, BigInt(clock.nowMs()) * 1000n);
-    const outcome = await table.delta.commit(snapshot, { operation: 'MERGE', actions: adds.map((add) => ({ add })), reads: 'table', writtenAtMs });
+    const listed = await readListed(table, snapshot, near(news));
+    const byLane = Map.groupBy(listed, laneName);
+    const changes = [...Map.groupBy(news, laneName)].map(([name, gaps]) => ({ kept: byLane.get(name) ?? [], ...relist(byLane.get(name) ?? [], gaps) }));
+    if (changes.every(({ add }) => add.length === 0)) return true;
+    const outcome = await table.delta.commit(snapshot, await transactionFor(table, snapshot, changes));
     return outcome.kind === 'committed' ? true : null;
+  });
+}
+
+interface LaneChange extends Relisting {
+  readonly kept: readonly ListedGap[];
+}
+
+/** New rows alone, or a replacement of what lies between the first and the last row that changes. */
+async function transactionFor(table: RowTable, snapshot: Snapshot, changes: readonly LaneChange[]): Promise<Transaction> {
+  const changed = changes.filter(({ remove }) => remove.length > 0);
+  return table.engine.session(async (session) => {
+    if (changed.length === 0) {
+      const { adds, writtenAtMs } = await writeFiles(session, table, snapshot, await session.values(gapColumns(changes.flatMap(({ add }) => add))));
+      return { operation: 'MERGE', actions: adds.map((add) => ({ add })), reads: 'table', ...(writtenAtMs === undefined ? {} : { writtenAtMs }) };
+    }
+    const spans = changes.filter(({ add }) => add.length > 0).map(({ kept, remove, add }) => {
+      const offsets = mergeRanges([...remove, ...add].map(({ firstOffset }) => ({ firstOffset, lastOffset: firstOffset })));
+      const [least, greatest] = [offsets[0].firstOffset, offsets.at(-1)!.lastOffset];
+      const stays = kept.filter((gap) => !remove.includes(gap) && gap.firstOffset >= least && gap.firstOffset <= greatest);
+      return { rows: [...add, ...stays], where: and(isOf(add[0]), compare('first_offset', '>=', least), compare('first_offset', '<=', greatest)) };
+    });
+    const rows = await session.values(gapColumns(spans.flatMap((span) => span.rows)));
+    const change = await replaceWhere(session, table, snapshot, { rows, where: or(...spans.map(({ where }) => where)) });
+    return { ...transactionOf(table, snapshot, change, { operation: 'MERGE', removalIntent: 'replace' }), reads: 'table' };
   });
 }
 
 /** The listed offsets that are not healed, by `laneName`, merged. Some may be in Bronze all the same, or lie above its progress. */
 export async function readGaps(table: RowTable): Promise<Map<string, OffsetRange[]>> {
-  return readRanges(table, await table.delta.refresh(), compare('healed', '=', false));
+  const gaps = await readListed(table, await table.delta.refresh(), compare('healed', '=', false));
+  return new Map([...Map.groupBy(gaps, laneName)].map(([name, ranges]) => [name, mergeRanges(ranges)]));
+}
+
+export async function readListed(table: RowTable, snapshot: Snapshot, where: Predicate): Promise<ListedGap[]> {
+  const rows = await table.engine.session(async (session) => {
+    const found = await findWhere(session, table, snapshot, where);
+    return found === null ? [] : session.rows(session.select(found.rows, ['topic', 'incarnation', 'partition', 'first_offset', 'last_offset', 'cause', 'healed', 'seen_at']));
+  });
+  return rows.map((row): ListedGap => ({
+    topic: row['topic'] as string, incarnation: row['incarnation'] as string, partition: row['partition'] as number,
+    firstOffset: row['first_offset'] as bigint, lastOffset: row['last_offset'] as bigint,
+    cause: row['cause'] as ListedGap['cause'], healed: row['healed'] as boolean, seenAtUs: row['seen_at'] as bigint,
+  }));
 }
 
 /** Rows of a partition that Bronze has inside the ranges, which are merged and ascending. Reads data, of the files that may hold some. */
 export async function countRowsInside(bronze: RowTable, snapshot: Snapshot, lane: Lane, ranges: readonly OffsetRange[]): Promise<bigint> {
+  let rows = 0n;
+  await forRowsInside(bronze, snapshot, { lane, ranges }, () => { rows++; });
+  return rows;
+}
+
+/** What of the ranges, which are merged and ascending, Bronze has. */
+export async function coveredBy(bronze: RowTable, snapshot: Snapshot, lane: Lane, ranges: readonly OffsetRange[]): Promise<OffsetRange[]> {
+  const found: OffsetRange[] = [];
+  await forRowsInside(bronze, snapshot, { lane, ranges }, (offset) => { found.push({ firstOffset: offset, lastOffset: offset }); });
+  return mergeRanges(found);
+}
+
+async function forRowsInside(bronze: RowTable, snapshot: Snapshot, { lane, ranges }: { lane: Lane; ranges: readonly OffsetRange[] }, take: (offset: bigint) => void): Promise<void> {
   const within = and(isOf(lane), compare('offset', '>=', ranges[0].firstOffset), compare('offset', '<=', ranges.at(-1)!.lastOffset));
-  return bronze.engine.session(async (session) => {
+  await bronze.engine.session(async (session) => {
     const found = await findWhere(session, bronze, snapshot, within);
-    let rows = 0n;
-    if (found === null) return rows;
+    if (found === null) return;
     for await (const chunk of session.chunks(found.rows, ['offset'])) {
-      for (const offset of Array.from(chunk.columns[0] as ArrayLike<bigint>)) if (isInside(offset, ranges)) rows++;
+      for (const offset of Array.from(chunk.columns[0] as ArrayLike<bigint>)) if (isInside(offset, ranges)) take(offset);
     }
-    return rows;
   });
 }
 
@@ -62,41 +119,27 @@ function isInside(offset: bigint, ranges: readonly OffsetRange[]): boolean {
   return low < ranges.length && ranges[low].firstOffset <= offset;
 }
 
-/** What is listed of these partitions, from the first of their gaps on. */
+/** What is listed of these partitions between the first and the last of their gaps. */
 function near(gaps: readonly Gap[]): Predicate {
-  const lanes = new Map<string, Gap>();
-  for (const gap of gaps) {
-    const first = lanes.get(laneName(gap));
-    if (!first || gap.firstOffset < first.firstOffset) lanes.set(laneName(gap), gap);
-  }
-  return or(...[...lanes.values()].map((gap) => and(isOf(gap), compare('last_offset', '>=', gap.firstOffset))));
+  return or(...[...Map.groupBy(gaps, laneName).values()].map((ofLane) => {
+    const merged = mergeRanges(ofLane);
+    return and(isOf(ofLane[0]), compare('last_offset', '>=', merged[0].firstOffset), compare('first_offset', '<=', merged.at(-1)!.lastOffset));
+  }));
 }
 
 function isOf({ topic, incarnation, partition }: Lane): Predicate {
   return and(compare('topic', '=', topic), compare('incarnation', '=', incarnation), compare('partition', '=', partition));
 }
 
-async function readRanges(table: RowTable, snapshot: Snapshot, where: Predicate): Promise<Map<string, OffsetRange[]>> {
-  const rows = await table.engine.session(async (session) => {
-    const found = await findWhere(session, table, snapshot, where);
-    return found === null ? [] : session.rows(session.select(found.rows, ['topic', 'incarnation', 'partition', 'first_offset', 'last_offset']));
-  });
-  const gaps = rows.map((row): Gap => ({
-    topic: row['topic'] as string, incarnation: row['incarnation'] as string, partition: row['partition'] as number,
-    firstOffset: row['first_offset'] as bigint, lastOffset: row['last_offset'] as bigint,
-  }));
-  return new Map([...Map.groupBy(gaps, laneName)].map(([name, ranges]) => [name, mergeRanges(ranges)]));
-}
-
-async function writeGaps(table: RowTable, snapshot: Snapshot, gaps: readonly Gap[], nowUs: bigint): Promise<NewFiles> {
-  return table.engine.session(async (session) => writeFiles(session, table, snapshot, await session.values([
+function gapColumns(gaps: readonly ListedGap[]): LoadColumn[] {
+  return [
     { name: 'topic', kind: 'text', values: gaps.map((gap) => gap.topic) },
     { name: 'incarnation', kind: 'text', values: gaps.map((gap) => gap.incarnation) },
     { name: 'partition', kind: 'integer', values: gaps.map((gap) => gap.partition) },
     { name: 'first_offset', kind: 'long', values: gaps.map((gap) => gap.firstOffset) },
     { name: 'last_offset', kind: 'long', values: gaps.map((gap) => gap.lastOffset) },
-    { name: 'cause', kind: 'text', constant: 'unread' },
-    { name: 'healed', kind: 'boolean', constant: false },
-    { name: 'seen_at', kind: 'timestamp', constant: nowUs },
-  ])));
+    { name: 'cause', kind: 'text', values: gaps.map((gap) => gap.cause) },
+    { name: 'healed', kind: 'boolean', values: gaps.map((gap) => gap.healed) },
+    { name: 'seen_at', kind: 'timestamp', values: gaps.map((gap) => gap.seenAtUs) },
+  ];
 }

@@ -107,8 +107,8 @@ function initialProgress(appId: string, current: Snapshot): bigint {
   const lane = parseLaneAppId(appId);
   if (lane) return progressOf(current, laneStartAppId(lane)) ?? -1n;
   if (parseCountAppId(appId)) return 0n;
-  // Where a lane starts is fixed for good.
-  return appId.startsWith('bronze-start/') ? progressOf(current, appId)! : -1n;
+  // Where a lane starts is fixed for good, and so is the name of a topic's life.
+  return appId.startsWith('bronze-start/') || appId.startsWith('incarnation/') ? progressOf(current, appId)! : -1n;
 }
 
 /** Rows that were judged of Bronze versions which are no longer true: else they were counted as open. */

@@ -39,6 +39,8 @@ export interface OffsetsRead {
   readonly records: readonly KafkaRecord[];
   /** Ascending; no two of one cause touch. */
   readonly missing: readonly Missing[];
+  /** Of the records, as `bytesMax` counts them. */
+  readonly bytes: number;
   /** Records and missing ranges cover all that was asked for below it. Past the last range: all of it. */
   readonly next: bigint;
 }

@@ -182,7 +182,7 @@ export class KafkaBroker implements Broker {
 
 /** The life of the topic that these offsets belong to is over. */
 function unavailable(ranges: readonly OffsetRange[]): OffsetsRead {
-  return { records: [], missing: ranges.map(({ firstOffset, lastOffset }) => ({ firstOffset, lastOffset, cause: 'unavailable' })), next: ranges.at(-1)!.lastOffset + 1n };
+  return { records: [], bytes: 0, missing: ranges.map(({ firstOffset, lastOffset }) => ({ firstOffset, lastOffset, cause: 'unavailable' })), next: ranges.at(-1)!.lastOffset + 1n };
 }
 
 async function connect(connection: KafkaConnection): Promise<Admin> {

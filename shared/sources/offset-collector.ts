@@ -34,7 +34,7 @@ export class OffsetCollector {
   }
 
   get result(): OffsetsRead {
-    return { records: this.#records, missing: this.#missing, next: this.#position };
+    return { records: this.#records, missing: this.#missing, bytes: this.#bytes, next: this.#position };
   }
 
   /** How many offsets lie between the position and the end of the last range before the next space of more than `apartMax` offsets. */

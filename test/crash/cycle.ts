@@ -7,6 +7,7 @@ import { TransientError } from '../../shared/errors.ts';
 import { balance } from '../../shared/monitoring/balance.ts';
 import { readBalanceFacts } from '../../shared/pipeline/balance-facts.ts';
 import { ingest } from '../../shared/pipeline/bronze.ts';
+import type { SeenLives } from '../../shared/pipeline/incarnation.ts';
 import { compileRules } from '../../shared/pipeline/judge.ts';
 import { Lake } from '../../shared/pipeline/lake.ts';
 import { maintain, planBins } from '../../shared/pipeline/maintain.ts';
@@ -143,6 +144,7 @@ export class Worker {
   readonly lake: Lake;
   readonly #place: Place;
   readonly #broker = new TestBroker();
+  readonly #seen: SeenLives = new Map();
 
   constructor(place: Place, life: Lifeline) {
     const { mode, clock, mutant } = place;
@@ -170,7 +172,7 @@ export class Worker {
     const place = this.#place;
     const batches = [...place.batches.before, ...place.batches.after];
     for (; place.delivered < upTo; place.delivered++) {
-      await ingest(batches[place.delivered], { ...this.#common(), broker: this.#broker, consumerGroup: 'sweep' });
+      await ingest(batches[place.delivered], { ...this.#common(), broker: this.#broker, consumerGroup: 'sweep', seen: this.#seen });
     }
   }
 

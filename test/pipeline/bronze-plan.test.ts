@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { laneAppId, laneStartAppId, lanesOf, parseLaneAppId, planLane } from '../../shared/pipeline/bronze-plan.ts';
+import { laneAppId, laneOf, laneStartAppId, parseLaneAppId, partitionsOf, planLane } from '../../shared/pipeline/bronze-plan.ts';
 import { record } from '../support/test-lake.ts';
 
 const lane = { topic: 'events', incarnation: 'i', partition: 2 };
 const plan = (offsets: readonly number[], progress: bigint) =>
-  planLane({ ...lane, appId: laneAppId(lane), records: offsets.map((offset) => record(offset, 'x', { partition: 2 })) }, progress);
+  planLane({ ...lane, appId: laneAppId(lane), topicId: 'i', records: offsets.map((offset) => record(offset, 'x', { partition: 2 })) }, progress);
 
 describe('planLane', () => {
   test.each([
@@ -48,12 +48,8 @@ describe('planLane', () => {
 describe('lanes', () => {
   test('a batch falls apart by topic and partition, also where names look alike', () => {
     const records = [record(0, 'a', { topic: '1', partition: 12 }), record(0, 'b', { topic: '11', partition: 2 }), record(1, 'c', { topic: '1', partition: 12 })];
-    const lanes = lanesOf(records, new Map([['1', 'x'], ['11', 'y']]));
-    expect(lanes.map(({ appId, records: rows }) => [appId, rows.length])).toEqual([['bronze/1/x/12', 2], ['bronze/11/y/2', 1]]);
-  });
-
-  test('an incarnation that is not known is a bug, not a lane', () => {
-    expect(() => lanesOf([record(0, 'a')], new Map())).toThrow('bug');
+    const lanes = partitionsOf(records).map((partition) => laneOf(partition, { incarnation: 'x', topicId: null }));
+    expect(lanes.map(({ appId, records: rows }) => [appId, rows.length])).toEqual([['bronze/1/x/12', 2], ['bronze/11/x/2', 1]]);
   });
 
   test('appIds read back; those of others do not', () => {

@@ -12,7 +12,7 @@ describe('where a partition starts', () => {
   test('earliest: at the log\'s start; what expired before is no gap, what is missing after it is one', async () => {
     lake.broker.earliest = 100n;
     await lake.ingest(stretch(102, 103));
-    expect(await listedGaps(lake)).toEqual(['0: 100-101 unread']);
+    expect(await listedGaps(lake)).toEqual(['0: 100-101 unavailable']);
     expect(await consumed(lake)).toEqual(['ok 4 offsets consumed = 2 Bronze rows + 2 gap offsets']);
   });
 
@@ -26,7 +26,7 @@ describe('where a partition starts', () => {
     await lake.ingest(stretch(0, 1));
     lake.broker.earliest = 50n;
     await lake.ingest(stretch(60, 60));
-    expect(await listedGaps(lake)).toEqual(['0: 2-59 unread']);
+    expect(await listedGaps(lake)).toEqual(['0: 2-49 expired', '0: 50-59 unavailable']);
     expect(await consumed(lake)).toEqual(['ok 61 offsets consumed = 3 Bronze rows + 58 gap offsets']);
   });
 
@@ -48,7 +48,7 @@ describe('where a partition starts', () => {
     const worker = await startingAt('latest');
     worker.broker.byGroup.set(0, 40n);
     await worker.ingest(stretch(42, 43));
-    expect(await listedGaps(worker)).toEqual(['0: 40-41 unread']);
+    expect(await listedGaps(worker)).toEqual(['0: 40-41 unavailable']);
     expect(await consumed(worker)).toEqual(['ok 4 offsets consumed = 2 Bronze rows + 2 gap offsets']);
   });
 
@@ -71,7 +71,7 @@ describe('where a partition starts', () => {
     worker.broker.byTime = new Map([[0, 5n], [1, 5n]]);
     await worker.ingest([...stretch(0, 7, 0), ...stretch(7, 8, 1), ...stretch(2, 4, 2)]);
     expect(await bronzeOffsets(worker)).toEqual({ 0: range(5, 7), 1: range(7, 8), 2: range(2, 4) });
-    expect(await listedGaps(worker)).toEqual(['1: 5-6 unread']);
+    expect(await listedGaps(worker)).toEqual(['1: 5-6 unavailable']);
     expect((await consumed(worker)).filter((line) => !line.startsWith('ok'))).toEqual([]);
   });
 
@@ -91,7 +91,7 @@ describe('where a partition starts', () => {
     worker.broker.id = '22222222-2222-4222-8222-222222222222';
     await worker.ingest(stretch(3, 4));
     expect(await bronzeOffsets(worker)).toEqual({ 0: [3, 4, 40, 41] });
-    expect(await listedGaps(worker)).toEqual(['0: 0-2 unread']);
+    expect(await listedGaps(worker)).toEqual(['0: 0-2 unavailable']);
   });
 });
 

@@ -13,7 +13,7 @@ describe('gaps', () => {
   test('at the front and inside are listed before the commit that passes them, and the balance holds', async () => {
     await lake.ingest([record(3, 'a'), record(4, 'b'), record(8, 'c')]);
     expect(await bronzeOffsets(lake)).toEqual({ 0: [3, 4, 8] });
-    expect(await listedGaps(lake)).toEqual(['0: 0-2 unread', '0: 5-7 unread']);
+    expect(await listedGaps(lake)).toEqual(['0: 0-2 unavailable', '0: 5-7 unavailable']);
     expect(await consumed(lake)).toEqual(['ok 9 offsets consumed = 3 Bronze rows + 6 gap offsets']);
     expect(await lake.ingest([record(3, 'a'), record(4, 'b'), record(8, 'c')])).toEqual({ kind: 'nothing-to-do' });
     expect(await listedGaps(lake)).toHaveLength(2);
@@ -34,7 +34,7 @@ describe('gaps', () => {
     await lake.ingest(stretch(0, 4));
     const dying = await lakes.another(lake);
     await dieBeforeRows(dying, stretch(10, 12));
-    expect(await listedGaps(lake)).toEqual(['0: 5-9 unread']);
+    expect(await listedGaps(lake)).toEqual(['0: 5-9 unavailable']);
     expect(await consumed(lake)).toEqual(['ok 5 offsets consumed = 5 Bronze rows']);
   });
 
@@ -44,7 +44,7 @@ describe('gaps', () => {
     await dieBeforeRows(dying, stretch(10, 12));
     // What would have healed it has expired meanwhile, and more.
     await lake.ingest(stretch(20, 21));
-    expect(await listedGaps(lake)).toEqual(['0: 5-9 unread', '0: 10-19 unread']);
+    expect(await listedGaps(lake)).toEqual(['0: 5-9 unavailable', '0: 10-19 unavailable']);
     expect(await consumed(lake)).toEqual(['ok 22 offsets consumed = 7 Bronze rows + 15 gap offsets']);
   });
 
@@ -60,7 +60,7 @@ describe('gaps', () => {
   test('of two partitions stay apart', async () => {
     await lake.ingest([record(2, 'a'), record(5, 'b', { partition: 1 })]);
     await lake.ingest([record(4, 'a'), record(6, 'b', { partition: 1 })]);
-    expect(await listedGaps(lake)).toEqual(['0: 0-1 unread', '0: 3-3 unread', '1: 0-4 unread']);
+    expect(await listedGaps(lake)).toEqual(['0: 0-1 unavailable', '0: 3-3 unavailable', '1: 0-4 unavailable']);
     expect((await lake.balance()).equations.filter(({ name, verdict }) => name === 'consumed' && verdict === 'ok')).toHaveLength(2);
   });
 });

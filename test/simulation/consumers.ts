@@ -1,5 +1,6 @@
-import type { Broker } from '../../shared/pipeline/bronze.ts';
-import type { KafkaRecord } from '../../shared/sources/record.ts';
+import type { Broker, OffsetsRead, ReadLimits, ReadPartition } from '../../shared/sources/broker.ts';
+import type { KafkaRecord, OffsetRange } from '../../shared/sources/record.ts';
+import { readLog } from '../support/offset-log.ts';
 import type { Chance } from './chance.ts';
 import type { Actor } from './scheduler.ts';
 import type { Topic } from './topic.ts';
@@ -31,6 +32,11 @@ export class SimBroker implements Broker {
 
   committed(): Promise<Map<number, bigint>> {
     return this.#ask('committed', () => new Map());
+  }
+
+  read({ partition }: ReadPartition, ranges: readonly OffsetRange[], limits: ReadLimits): Promise<OffsetsRead> {
+    const records = new Map(this.#topic.records[partition].map((record) => [record.offset, record]));
+    return this.#ask('read', () => readLog({ earliest: this.#topic.earliest[partition], at: (offset) => records.get(offset) ?? 'compacted' }, ranges, limits));
   }
 
   #ask<T>(name: string, answer: () => T): Promise<T> {

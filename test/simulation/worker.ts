@@ -55,9 +55,10 @@ export async function runWorker(host: Host, site: Site): Promise<void> {
     return { more: outcome.kind === 'committed' };
   });
   const champions = { current: () => Promise.resolve(site.champion) };
+  const seen = new Map<string, string>();
   const broker = new SimBroker(site.world, host.actor, site.topic);
   await Promise.all([
-    consume(host, site, (delivery) => ingest(delivery.records, { ...common, broker, consumerGroup: 'assay' })),
+    consume(host, site, (delivery) => ingest(delivery.records, { ...common, broker, consumerGroup: 'assay', seen })),
     stage(600, () => refine({ ...common, judge: site.judge, lateAfterMs: LATE_AFTER_MS, sliceRows: sliceRows() })),
     stage(800, () => score({ ...common, champions, sliceRows: sliceRows() })),
     stage(3_000, () => maintain(common)),

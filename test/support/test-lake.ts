@@ -13,8 +13,9 @@ import { withoutPlace } from '../../shared/delta/operations/change-rows.ts';
 import { scanLive } from '../../shared/delta/operations/scan.ts';
 import { duckOver } from '../../shared/open-lake.ts';
 import { Champions } from '../../shared/pipeline/champion.ts';
-import type { Broker } from '../../shared/pipeline/bronze.ts';
 import { ingest } from '../../shared/pipeline/bronze.ts';
+import type { Schemas } from '../../shared/formats/schemas.ts';
+import type { SeenLives } from '../../shared/pipeline/incarnation.ts';
 import type { Pipeline } from '../../shared/pipeline/definition.ts';
 import { readBalanceFacts } from '../../shared/pipeline/balance-facts.ts';
 import { compileRules } from '../../shared/pipeline/judge.ts';
@@ -26,9 +27,11 @@ import { refine } from '../../shared/pipeline/refine.ts';
 import { score } from '../../shared/pipeline/score.ts';
 import type { StageOutcome } from '../../shared/pipeline/stage.ts';
 import { pipelineTables } from '../../shared/pipeline/tables.ts';
-import type { KafkaRecord } from '../../shared/sources/record.ts';
+import type { Broker, MissingCause, OffsetsRead, ReadLimits, ReadPartition } from '../../shared/sources/broker.ts';
+import type { KafkaRecord, OffsetRange } from '../../shared/sources/record.ts';
 import { FileStore } from '../../shared/storage/file-store.ts';
 import type { ObjectStore } from '../../shared/storage/object-store.ts';
+import { readLog } from './offset-log.ts';
 
 export const LATE_AFTER_MS = 300_000;
 export const FUTURE_AFTER_MS = 86_400_000;
@@ -41,7 +44,20 @@ export class TestBroker implements Broker {
   partitions = 4;
   byTime = new Map<number, bigint>();
   byGroup = new Map<number, bigint>();
+  /** What it can give again, and why not; what is in neither is unavailable. By partition and offset, `0 17`. */
+  readonly kept = new Map<string, KafkaRecord | MissingCause>();
+  reads = 0;
 
+  keep(records: readonly KafkaRecord[]): void {
+    for (const each of records) this.kept.set(`${each.partition} ${each.offset}`, each);
+  }
+  lose(cause: MissingCause, offsets: readonly number[], partition = 0): void {
+    for (const offset of offsets) this.kept.set(`${partition} ${offset}`, cause);
+  }
+  read({ partition, topicId }: ReadPartition, ranges: readonly OffsetRange[], limits: ReadLimits): Promise<OffsetsRead> {
+    this.reads++;
+    return Promise.resolve(readLog({ earliest: this.earliest, at: (offset) => (topicId === this.id ? this.kept.get(`${partition} ${offset}`) : null) ?? 'unavailable' }, ranges, limits));
+  }
   topicId(): Promise<string> {
     return Promise.resolve(this.id);
   }
@@ -89,6 +105,9 @@ export interface TestLakeOptions {
   readonly checkpointInterval?: bigint;
   /** Of every table. */
   readonly properties?: Readonly<Record<string, string>>;
+  readonly healLimits?: ReadLimits;
+  /** Of a pipeline whose topics have any. */
+  readonly schemas?: Schemas;
   /** What maintain tells people. */
   readonly say?: (line: string) => void;
 }
@@ -111,12 +130,13 @@ export async function openTestLake(options: TestLakeOptions = {}): Promise<TestL
   const lake = new Lake({ store, ...duck, clock, definitions });
   const champions = new Champions({ lake, pipeline, clock, shipped, say: () => undefined });
   const common = { lake, pipeline, clock, checkpointInterval, observe: unobserved };
-  const judge = compileRules(pipeline, { futureAfterMs: FUTURE_AFTER_MS });
+  const seen: SeenLives = new Map();
+  const judge = compileRules(pipeline, { futureAfterMs: FUTURE_AFTER_MS }, { schemas: options.schemas ?? null });
   const runRefine = (sliceRows = 250_000) => refine({ ...common, judge, lateAfterMs: LATE_AFTER_MS, sliceRows });
   const runScore = (sliceRows = 250_000) => score({ ...common, champions, sliceRows });
   return {
     lake, engine, pipeline, folder, broker,
-    ingest: (records) => ingest(records, { ...common, broker, consumerGroup: 'test' }),
+    ingest: (records) => ingest(records, { ...common, broker, consumerGroup: 'test', seen, ...(options.healLimits ? { healLimits: options.healLimits } : {}) }),
     refine: runRefine,
     score: runScore,
     maintain: () => maintain({ ...common, say: options.say ?? (() => undefined) }),
