@@ -1,6 +1,7 @@
 import { TextCodes } from '../columnar/load-column.ts';
 import type { LoadColumn } from '../columnar/load-column.ts';
 import type { ColumnDefinition, Pipeline } from './definition.ts';
+import { Drift } from './drift.ts';
 import type { Standing } from './standing.ts';
 import { compareStanding } from './standing.ts';
 import { POSITION, loadKind } from './tables.ts';
@@ -37,6 +38,8 @@ export class RefineBatch {
   readonly rejected: RejectedRow[] = [];
   /** Keys that stood more than once in an accepted payload's outermost object: the last one counted. */
   duplicateKeys = 0;
+  /** Of the accepted rows. */
+  readonly drift = new Drift();
   readonly #judge: Judge;
   readonly #keyColumns: readonly number[];
   readonly #eventTime: number;
@@ -57,6 +60,7 @@ export class RefineBatch {
     const { topic, incarnation, partition, offset, kafkaTimestampUs } = row;
     const { values, rescued, flags } = verdict;
     this.duplicateKeys += verdict.duplicateKeys;
+    if (rescued !== null) this.drift.add(rescued);
     const candidate: Candidate = { timestampUs: values[this.#eventTime] as bigint, kafkaTimestampUs, topic, incarnation, partition, offset, row, values, rescued, flags };
     const key = this.keyOf(values);
     const rival = this.best.get(key);

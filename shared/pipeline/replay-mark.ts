@@ -11,6 +11,10 @@ import type { BronzePlace } from './refine-batch.ts';
 import type { RefineOptions } from './refine-options.ts';
 import { stageAppId } from './stage.ts';
 import { QUARANTINE, SILVER, SOURCE_COLUMNS } from './tables.ts';
+import type { Judge } from './verdict.ts';
+
+/** As refine's, but for the route: a row of quarantine is this pipeline's already. */
+export type ReplayTools = Omit<RefineOptions, 'judge'> & { readonly judge: Judge };
 
 /** A row of quarantine whose `resolved_at` changes. */
 export interface Marked {
@@ -31,7 +35,7 @@ export interface Resolution {
  * Sets `resolved_at` of some rows, all else as it was. The txn `replay/<id of Silver>` makes replays go one after the other. False: overtaken,
  * plan again.
  */
-export async function resolve({ snapshot, marked, resolvedAt }: Resolution, options: RefineOptions): Promise<boolean> {
+export async function resolve({ snapshot, marked, resolvedAt }: Resolution, options: Pick<ReplayTools, 'lake' | 'clock' | 'observe'>): Promise<boolean> {
   const { lake, clock } = options;
   const [table, silver] = await Promise.all([lake.table(QUARANTINE), lake.table(SILVER)]);
   const remove: RowPositions = new Map([...Map.groupBy(marked, ({ file }) => file)].map(([file, rows]) => [file, sortedUnique(rows.map(({ at }) => at))]));

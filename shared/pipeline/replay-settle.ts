@@ -9,9 +9,8 @@ import { REPLAY, isOfReplay, isPending, quarantinedRows, replayMsOf, settledBy }
 import type { QuarantinedRow, Settled } from './quarantine-rows.ts';
 import { RefineBatch } from './refine-batch.ts';
 import type { BronzePlace } from './refine-batch.ts';
-import type { RefineOptions } from './refine-options.ts';
 import { resolve } from './replay-mark.ts';
-import type { Marked } from './replay-mark.ts';
+import type { Marked, ReplayTools } from './replay-mark.ts';
 import { mergeIntoSilver } from './silver.ts';
 import { stageAppId } from './stage.ts';
 import { BRONZE, POSITION, QUARANTINE, SILVER, SOURCE_COLUMNS } from './tables.ts';
@@ -20,7 +19,7 @@ import { BRONZE, POSITION, QUARANTINE, SILVER, SOURCE_COLUMNS } from './tables.t
  * Takes what replays have resolved into Silver, the oldest replay first: rows, counts and txn in one commit each. Whoever comes by finishes what
  * another began. Rows that the rules reject by now are opened again before. Returns how many rows went to Silver.
  */
-export async function settlePending(options: RefineOptions): Promise<number> {
+export async function settlePending(options: ReplayTools): Promise<number> {
   const { lake } = options;
   const [silver, quarantine] = await Promise.all([lake.table(SILVER), lake.table(QUARANTINE)]);
   let settled = 0;
@@ -46,7 +45,7 @@ export async function settlePending(options: RefineOptions): Promise<number> {
 }
 
 /** Before quarantine: rows that it does not leave to refine stay as they are. */
-export async function freshSilver({ lake }: Pick<RefineOptions, 'lake'>): Promise<Snapshot> {
+export async function freshSilver({ lake }: Pick<ReplayTools, 'lake'>): Promise<Snapshot> {
   const silver = await lake.table(SILVER);
   await silver.delta.refresh();
   return checkGeneration(silver.delta, lake.definition(SILVER));
@@ -68,7 +67,7 @@ interface Pending {
   readonly reopened: readonly Marked[];
 }
 
-async function judgePending(replayMs: bigint, state: Settled, snapshot: Snapshot, options: RefineOptions): Promise<Pending> {
+async function judgePending(replayMs: bigint, state: Settled, snapshot: Snapshot, options: ReplayTools): Promise<Pending> {
   const quarantine = await options.lake.table(QUARANTINE);
   const [batch, tally] = [new RefineBatch(options.pipeline, options.judge), new Tally()];
   const reopened: Marked[] = [];
@@ -80,7 +79,6 @@ async function judgePending(replayMs: bigint, state: Settled, snapshot: Snapshot
     const places = await withoutPayload(quarantinedRows(session, found.rows, options.judge));
     const ingested = await ingestedAt(session, places, options);
     for await (const { row, payload, file, at } of quarantinedRows(session, found.rows, options.judge)) {
-      await options.judge.prepare?.([{ ...payload, topic: row.topic, kafkaTimestampMs: row.kafkaTimestampMs }]);
       const before = batch.rejected.length;
       batch.add({ ...row, ingestedUs: ingested.get(keyOf(row)) ?? null }, payload);
       if (batch.rejected.length > before) {
@@ -102,7 +100,7 @@ async function withoutPayload(rows: AsyncIterable<QuarantinedRow>): Promise<Bron
 }
 
 /** Quarantine does not keep it. A row that Bronze no longer has stays without. */
-async function ingestedAt(session: RelationSession, places: readonly BronzePlace[], { lake }: RefineOptions): Promise<Map<string, bigint | null>> {
+async function ingestedAt(session: RelationSession, places: readonly BronzePlace[], { lake }: ReplayTools): Promise<Map<string, bigint | null>> {
   const bronze = await lake.table(BRONZE);
   const keys = await session.values([
     { name: POSITION, kind: 'integer', values: Int32Array.from(places, (_place, i) => i) },

@@ -6,17 +6,16 @@ import { untilSettled } from '../delta/until-settled.ts';
 import { checkGeneration } from './generation.ts';
 import { filterOf, isPending, isUnresolved, nextReplayMs, quarantinedRows, rawOf, settledBy } from './quarantine-rows.ts';
 import type { QuarantineFilter, Settled } from './quarantine-rows.ts';
-import type { RefineOptions } from './refine-options.ts';
 import { resolve } from './replay-mark.ts';
-import type { Marked } from './replay-mark.ts';
+import type { Marked, ReplayTools } from './replay-mark.ts';
 import { freshSilver, settlePending } from './replay-settle.ts';
 import { QUARANTINE, SILVER } from './tables.ts';
 
-export interface ReplayOptions extends RefineOptions {
+export type ReplayOptions = ReplayTools & {
   readonly filter: QuarantineFilter;
   /** Judges, and changes nothing. */
   readonly isDryRun: boolean;
-}
+};
 
 /** What the rules of now say of rows that were rejected for `reason`: `accepted`, or the reason of now. */
 export interface ReplayVerdict {

@@ -34,7 +34,7 @@ interface Stored extends Standing {
 }
 
 /** The slice's best candidates against the table, one commit with rows, replaced rows, counts and txn. Null: overtaken, plan again. */
-export async function mergeIntoSilver(merge: SilverMerge, options: RefineOptions): Promise<bigint | null> {
+export async function mergeIntoSilver(merge: SilverMerge, options: Omit<RefineOptions, 'judge'>): Promise<bigint | null> {
   const { pipeline: { key }, lateAfterMs } = options;
   const table = await options.lake.table(SILVER);
   const nowMs = options.clock.nowMs();
@@ -55,7 +55,7 @@ export async function mergeIntoSilver(merge: SilverMerge, options: RefineOptions
   const outcome = await table.delta.commit(merge.snapshot, transactionOf(table, merge.snapshot, planned, {
     operation: 'MERGE',
     operationParameters: { predicate: JSON.stringify(key.map((column) => `t.${column} = s.${column}`).join(' AND ')) },
-    operationMetrics: { ...metrics(tally), numDuplicateKeys: String(merge.batch.duplicateKeys), ...merge.metrics },
+    operationMetrics: { ...metrics(tally), numDuplicateKeys: String(merge.batch.duplicateKeys), ...merge.batch.drift.metrics(), ...merge.metrics },
     removalIntent: 'replace',
     actions: [{ txn: { ...merge.progress, lastUpdated: nowMs } }, ...tally.txns(merge.snapshot, nowMs)],
   }));
@@ -65,11 +65,11 @@ export async function mergeIntoSilver(merge: SilverMerge, options: RefineOptions
 }
 
 /** What decides between two rows of a key, beyond the key itself. */
-function standingColumns({ pipeline: { key, eventTime } }: RefineOptions): string[] {
+function standingColumns({ pipeline: { key, eventTime } }: Pick<RefineOptions, 'pipeline'>): string[] {
   return [eventTime, 'kafka_timestamp', ...SOURCE_COLUMNS].filter((column) => !key.includes(column));
 }
 
-async function readStored(session: RelationSession, { rows }: FoundRows, { pipeline: { eventTime } }: RefineOptions): Promise<Stored[]> {
+async function readStored(session: RelationSession, { rows }: FoundRows, { pipeline: { eventTime } }: Pick<RefineOptions, 'pipeline'>): Promise<Stored[]> {
   const stored: Stored[] = [];
   for await (const chunk of session.chunks(rows, [POSITION, FILE, ROW, eventTime, 'kafka_timestamp', ...SOURCE_COLUMNS])) {
     const [position, file, row, time, kafka, topic, incarnation, partition, offset] = chunk.columns as StoredColumns;
