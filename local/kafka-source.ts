@@ -1,3 +1,4 @@
+import type { Consumer } from '@platformatic/kafka';
 import { AssayError, TransientError } from '../shared/errors.ts';
 import { KafkaBroker, clientOptions } from '../shared/sources/kafka-broker.ts';
 import type { KafkaConnection } from '../shared/sources/kafka-broker.ts';
@@ -24,7 +25,7 @@ export interface KafkaSourceOptions extends KafkaConnection {
 /** A short session, so that a killed process's partitions are free again soon. */
 const DEFAULTS = { start: 'earliest', sessionTimeoutMs: 10_000, maxPollIntervalMs: 300_000, autoCommitIntervalMs: 200, onProblem: () => {} } as const;
 
-type Clients = readonly [member: import('@platformatic/kafka').Consumer, fetcher: import('@platformatic/kafka').Consumer];
+type Clients = readonly [member: Consumer, fetcher: Consumer];
 
 /**
  * Reads one topic of a real broker as a member of a consumer group: raw bytes, read_committed (librdkafka's default, so the trigger's).

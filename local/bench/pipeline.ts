@@ -30,7 +30,7 @@ export async function benchPipeline(flags: Flags, emit: (result: BenchResult) =>
     emit({ name: 'pipeline/produce', parameters, ...taken(produce), rows: produce.value!.appended, bytes_in: null, bytes_out: produce.value!.bytes, requests: null, versions });
     const app = await startLocalApp({ access, feed, flags, live: false, httpPort: 0, onLog: () => undefined });
     const tasks: { task: string; rows: number; wall_s: number; cpu_s: number; peak_mb: number }[] = [];
-    const whole = await measure(() => drainOnce({ host: app.host, source: feed.source, opened, onTask: (result) =>
+    const whole = await measure(() => drainOnce({ host: app.host, feed, opened, onTask: (result) =>
       tasks.push({ task: result.task, rows: result.rows, wall_s: result.ms / 1000, cpu_s: result.cpuMs / 1000, peak_mb: Math.round(result.peakMb) }) }));
     await app.stop();
     const costs = await costsOf(opened);

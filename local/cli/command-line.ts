@@ -15,9 +15,15 @@ export function parseCommandLine(command: Command, args: readonly string[]): { f
 }
 
 function flagsOf(values: Readonly<Record<string, unknown>>): Flags {
-  const text = (name: string) => (typeof values[name] === 'string' ? values[name] : undefined);
+  const list = (name: string): readonly string[] => [values[name] ?? []].flat().filter((value) => typeof value === 'string');
+  const text = (name: string) => {
+    const typed = list(name);
+    if (typed.length > 1) throw new ConfigError('cli/options', `--${name} is given ${typed.length} times; give it once here`);
+    return typed[0];
+  };
   return {
     text,
+    list,
     has: (name) => values[name] === true,
     integer: (name, fallback, min = 0) => {
       const typed = text(name);

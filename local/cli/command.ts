@@ -22,7 +22,10 @@ export interface CommandContext {
 
 /** Typed access to parsed options. */
 export interface Flags {
+  /** ConfigError where it was given more than once. */
   text(name: string): string | undefined;
+  /** Every value of an option that may be given more than once. */
+  list(name: string): readonly string[];
   /** ConfigError where it is no whole number of at least `min`. */
   integer(name: string, fallback: number, min?: number): number;
   has(name: string): boolean;

@@ -19,9 +19,9 @@ const HOST_PORT = 7071;
 
 export const doctorCommand: Command = {
   name: 'doctor',
-  usage: '[--lake URL] [--pipeline FILE] [--json]',
+  usage: '[--lake URL] [--pipeline FILE] [--brokers HOST:PORT [--topic T]...] [--json]',
   summary: 'Check this machine, the settings, the lake and the broker; say what to do about what is wrong',
-  options: {},
+  options: { brokers: { type: 'string' }, topic: { type: 'string', multiple: true } },
   run: async ({ flags, out }) => {
     let failed = false;
     for await (const { check, level, text } of findings(flags)) {
@@ -76,7 +76,8 @@ async function checkLake(flags: Flags): Promise<Finding[]> {
 function overrides(flags: Flags): Record<string, string> {
   const [lake, pipeline] = [flags.text('lake') ?? process.env['LAKE_URL'], pipelineFileOf(flags)];
   return {
-    KAFKA_BROKERS: process.env['KAFKA_BROKERS'] ?? '',
+    KAFKA_BROKERS: flags.text('brokers') ?? process.env['KAFKA_BROKERS'] ?? '',
+    ...(flags.list('topic').length === 0 ? {} : { KAFKA_TOPICS: flags.list('topic').join(',') }),
     ...(lake === undefined ? {} : { LAKE_URL: lake }),
     ...(pipeline === undefined ? {} : { PIPELINE_FILE: pipeline }),
   };

@@ -25,7 +25,9 @@ export interface RunInfo {
   readonly connectionString: string | null;
   readonly pageUrl: string | null;
   readonly brokers: string | null;
-  readonly topic: string;
+  /** They are the embedded event log's. */
+  readonly embedded: boolean;
+  readonly topics: readonly string[];
 }
 
 /** As it is on the disk: with the start time that tells its process from a later one of the same pid. */

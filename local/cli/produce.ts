@@ -1,5 +1,6 @@
 import { ConfigError } from '../../shared/errors.ts';
 import { systemClock } from '../../shared/clock.ts';
+import { connectionTo } from './kafka-settings.ts';
 import { lakeAccess, configFor, APP_DIR } from './local-lake.ts';
 import type { Command, Flags } from './command.ts';
 import { readPipelines } from '../../shared/open-lake.ts';
@@ -57,7 +58,7 @@ async function intoLog(flags: Flags): Promise<ProduceReport> {
   const access = await lakeAccess(flags);
   try {
     const [pipeline] = await readPipelines(configFor(access, flags), APP_DIR);
-    const feed = await openFeed(flags, access, { defaultTopic: pipeline.topics[0].name, lakeId: 'nobody' });
+    const feed = await openFeed(flags, access, { defaultTopics: [pipeline.topics[0].name], lakeId: 'nobody' });
     try {
       return (await fillOnce({ ...feed, log: feed.log! }, flags))!;
     } finally {
@@ -71,7 +72,7 @@ async function intoLog(flags: Flags): Promise<ProduceReport> {
 async function intoKafka(flags: Flags, brokers: string): Promise<ProduceReport> {
   const topic = flags.text('topic');
   if (topic === undefined) throw new ConfigError('cli/options', '--brokers needs --topic');
-  const target = await KafkaTarget.open({ connection: { brokers: brokers.split(','), clientId: 'assay-produce' }, topic, ...(flags.text('partitions') === undefined ? {} : { partitions: flags.integer('partitions', 1, 1) }) });
+  const target = await KafkaTarget.open({ connection: connectionTo(brokers, 'assay-produce'), topic, ...(flags.text('partitions') === undefined ? {} : { partitions: flags.integer('partitions', 1, 1) }) });
   try {
     // What a topic holds may be anybody's: only who says so goes on after it.
     return await fill(flags.has('resume') ? target : asHolding(target, Array.from({ length: target.partitions }, () => 0n)), flags);

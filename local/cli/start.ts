@@ -11,7 +11,7 @@ const PORT_MAX = 65_535;
 
 export const startCommand: Command = {
   name: 'start',
-  usage: '[--lake URL] [--port N] [--brokers HOST:PORT --topic T] [--rate R --seed S] [--once [--events N | --input FILE [--event-type T]] [--json]]',
+  usage: '[--lake URL] [--port N] [--brokers HOST:PORT] [--topic T]... [--rate R --seed S] [--once [--events N | --input FILE [--event-type T]] [--json]]',
   summary: 'The whole pipeline on this machine until Ctrl-C: storage, event log, producer, functions, page (--once: drain and exit)',
   options: { ...feedOptions, once: { type: 'boolean' }, port: { type: 'string' } },
   run: async ({ flags, out }) => {

@@ -1,4 +1,3 @@
-import { kafkaConnection } from '../../shared/app.ts';
 import { systemClock } from '../../shared/clock.ts';
 import { ConfigError, TransientError } from '../../shared/errors.ts';
 import { freshness } from '../../shared/monitoring/freshness.ts';
@@ -9,8 +8,10 @@ import { greatestMs, lastCommitMs, observePipeline, waitingFor } from '../../sha
 import type { MonitorReport } from '../../shared/pipeline/monitor.ts';
 import { BRONZE, GOLD, MODEL_HISTORY, OFFSET_GAPS, QUARANTINE, SILVER } from '../../shared/pipeline/tables.ts';
 import { KafkaBroker } from '../../shared/sources/kafka-broker.ts';
+import type { KafkaConnection } from '../../shared/sources/kafka-broker.ts';
 import type { Pause, RunSummary } from '../../shared/state/run-state.ts';
-import type { Command, Output } from './command.ts';
+import type { Command, Flags, Output } from './command.ts';
+import { connectionOf, connectionTo } from './kafka-settings.ts';
 import { withReadLake } from './read-lake.ts';
 import type { LakeReader } from './read-lake.ts';
 import { gridText } from './row-sink.ts';
@@ -18,11 +19,11 @@ import { ageText, countText, timeText } from './text.ts';
 
 export const statusCommand: Command = {
   name: 'status',
-  usage: '[--lake URL] [--json]',
+  usage: '[--lake URL] [--brokers HOST:PORT [--topic T]...] [--json]',
   summary: 'Show every stage: version, rows, freshness, what waits, paused, last outcome; and the balance',
-  options: {},
+  options: { brokers: { type: 'string' }, topic: { type: 'string', multiple: true } },
   run: ({ flags, out }) => withReadLake(flags, async (reader) => {
-    const report = await readStatus(reader, out);
+    const report = await readStatus(reader, flags, out);
     if (report.stages.length === 0) out.note(`Nothing is there yet in ${report.lake}: "assay start" or "assay run --events 1000" makes its tables.`);
     const grid = await gridText(['stage', 'table', 'version', 'rows', 'freshness', 'waiting', 'paused', 'last run'], report.stages.map(line), ['version', 'rows']);
     out.result(report, () => [grid, '', `Balance  ${report.verdict}`, ...report.problems.map((problem) => `         ${problem}`)].join('\n'));
@@ -54,13 +55,13 @@ interface Status {
   readonly problems: readonly string[];
 }
 
-async function readStatus(reader: LakeReader, out: Output): Promise<Status> {
+async function readStatus(reader: LakeReader, flags: Flags, out: Output): Promise<Status> {
   const { lake } = reader;
   const missing: string[] = [];
   for (const name of BALANCED) if ((await lake.find(name)) === null) missing.push(name);
   const url = lake.store.url;
   if (missing.length === BALANCED.length) return { lake: url, stages: [], verdict: 'unknown', problems: [] };
-  const observed = missing.length === 0 ? await observe(reader, out) : null;
+  const observed = missing.length === 0 ? await observe(reader, flags, out) : null;
   const state = await readState(reader, out);
   const stages = await Promise.all(STAGES.map(async ([stage, table]) => ({
     stage, table, ...(await tableStatus(table, reader, observed)), paused: state.paused.get(stage) ?? null, lastRun: state.summaries.get(stage) ?? null,
@@ -81,14 +82,23 @@ async function tableStatus(name: string | null, { lake, pipeline, config }: Lake
   return { version: snapshot.version, rows: countRows(snapshot.files.values()), freshness: seen?.freshness ?? freshness(facts), waiting };
 }
 
+/** `--brokers`, else those of the `assay start` that runs here, else KAFKA_BROKERS of the environment. */
+function connectionFor(flags: Flags, { access, config }: LakeReader): KafkaConnection | null {
+  const brokers = flags.text('brokers');
+  if (brokers !== undefined) return connectionTo(brokers, 'assay-status');
+  if (access.running?.brokers) return connectionOf(access.running, 'assay-status');
+  return config.kafkaBrokers.length === 0 ? null : connectionTo(config.kafkaBrokers.join(','), 'assay-status');
+}
+
 /** A broker that does not answer leaves the lag unknown, and says so; the lake's own facts stand without it. */
-async function observe(reader: LakeReader, out: Output): Promise<MonitorReport> {
+async function observe(reader: LakeReader, flags: Flags, out: Output): Promise<MonitorReport> {
   const { lake, pipeline, config, access } = reader;
-  const brokers = access.running?.brokers?.split(',') ?? config.kafkaBrokers;
-  const topics = access.running ? [access.running.topic] : config.kafkaTopics.length > 0 ? config.kafkaTopics : pipeline.topics.map(({ name }) => name);
+  const connection = connectionFor(flags, reader);
+  const asked = flags.list('topic');
+  const topics = asked.length > 0 ? asked : access.running ? access.running.topics : config.kafkaTopics.length > 0 ? config.kafkaTopics : pipeline.topics.map(({ name }) => name);
   const options = { lake, pipeline, topics, clock: systemClock, runId: 'status', targetS: config.staleAfterS, checkpointInterval: BigInt(config.checkpointInterval) };
-  if (brokers.length === 0) return observePipeline({ ...options, broker: null });
-  const broker = new KafkaBroker(kafkaConnection({ ...config, kafkaBrokers: brokers }));
+  if (connection === null) return observePipeline({ ...options, broker: null });
+  const broker = new KafkaBroker(connection);
   try {
     return await observePipeline({ ...options, broker });
   } catch (error) {

@@ -59,12 +59,7 @@ export class KafkaListener {
     this.#channel.stop();
     if (this.#running === null) return;
     const ended = new AbortController();
-    const late = this.#options.clock.wait(stopMsMax, ended.signal).then(() => {
-      if (ended.signal.aborted) return;
-      this.#abandoned = true;
-      this.#log('error', `The running batch did not end within ${stopMsMax} ms; the host stops without it, and it comes again.`);
-    });
-    await Promise.race([this.#running, late]);
+    await Promise.race([this.#running, this.#abandon(ended.signal)]);
     ended.abort();
   }
 
@@ -80,6 +75,13 @@ export class KafkaListener {
     await source.commit(offsetsAfter(records));
     this.#pending = [];
     return records.length;
+  }
+
+  async #abandon(ended: AbortSignal): Promise<void> {
+    await this.#options.clock.wait(stopMsMax, ended);
+    if (ended.aborted) return;
+    this.#abandoned = true;
+    this.#log('error', `The running batch did not end within ${stopMsMax} ms; the host stops without it, and it comes again.`);
   }
 
   async #consume(): Promise<void> {

@@ -8,6 +8,15 @@ import { PartitionFeed } from './partition-feed.ts';
 /** auto.offset.reset: where a partition begins that has no offset, or one the broker no longer has; `none`: nowhere, it is an error. */
 export type OffsetReset = 'earliest' | 'latest' | 'none' | { readonly timestampMs: number };
 
+/** The extension's `autoOffsetReset`. @throws {ConfigError} no such value. */
+export function offsetReset(text: string): OffsetReset {
+  const name = text.toLowerCase();
+  if (name === 'earliest' || name === 'latest' || name === 'none') return name;
+  // Confluent.Kafka's word for it
+  if (name === 'error') return 'none';
+  throw new ConfigError('config/host-json', `extensions.kafka.autoOffsetReset is "${text}"; give earliest, latest or none.`);
+}
+
 export interface TopicReaderOptions {
   readonly topic: string;
   /** Read_committed, with connections of its own, so that no commit or heartbeat waits behind a fetch. It never joins the group. */

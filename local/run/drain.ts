@@ -6,6 +6,7 @@ import { pipelineRunRow } from '../../shared/monitoring/rows.ts';
 import { appendLog } from '../../shared/pipeline/append-log.ts';
 import type { LocalHost } from '../host/host.ts';
 import type { DrainableSource } from '../trigger-source.ts';
+import type { Feed } from './feed.ts';
 
 export const PIPELINE_RUN = 'full_streaming_pipeline';
 
@@ -21,7 +22,7 @@ export interface TaskResult {
 
 export interface DrainOptions {
   readonly host: LocalHost;
-  readonly source: DrainableSource;
+  readonly feed: Pick<Feed, 'sourceOf'>;
   readonly opened: OpenLake;
   readonly onTask: (result: TaskResult) => void;
 }
@@ -61,13 +62,22 @@ async function runTask(task: string, run: () => Promise<number>, { opened, onTas
   }
 }
 
+/** Topic after topic: each has its function. */
+async function ingestAll({ host, feed }: DrainOptions): Promise<number> {
+  let rows = 0;
+  for (const { name, binding } of host.functions.filter(({ type, disabled }) => type === 'kafkaTrigger' && !disabled)) {
+    rows += await ingestTopic(host, name, feed.sourceOf(String(binding['topic'])));
+  }
+  return rows;
+}
+
 /** Batches until the position stands at what were the end offsets at the start. */
-async function ingestAll({ host, source }: DrainOptions): Promise<number> {
+async function ingestTopic(host: LocalHost, name: string, source: DrainableSource): Promise<number> {
   const ends = await source.endOffsets();
   let rows = 0;
   let idle = false;
   while (!source.reached(ends) || !idle) {
-    const { records } = (await host.invoke('ingest', { windowMs: POLL_WINDOW_MS })) as { records: number };
+    const { records } = (await host.invoke(name, { windowMs: POLL_WINDOW_MS })) as { records: number };
     rows += records;
     // A batch that was polled but failed comes first again; only an empty poll at the ends proves that all is committed.
     idle = records === 0;

@@ -45,9 +45,10 @@ export async function runLive({ access, flags, out, port }: LiveOptions): Promis
   try {
     const opened = await openLake({ config: configFor(access, flags), clock: systemClock, root: APP_DIR, tempDir });
     try {
-      const feed = await openFeed(flags, access, await feedNames(opened));
+      const board = new LiveBoard(process.stderr);
+      const feed = await openFeed(flags, access, { ...(await feedNames(opened)), onProblem: (line) => board.line(`warning kafka: ${line}`) });
       try {
-        return await serve({ access, flags, port, home, opened, feed, stop });
+        return await serve({ access, flags, port, home, opened, feed, board, stop });
       } finally {
         if (readRunInfo(home)?.pid === process.pid) removeRunInfo(home);
         await feed.close();
@@ -65,12 +66,12 @@ interface ServeOptions extends Omit<LiveOptions, 'out'> {
   readonly home: Home;
   readonly opened: OpenLake;
   readonly feed: Feed;
+  readonly board: LiveBoard;
   readonly stop: Stop;
 }
 
 /** Whatever ends the watch, the producer and then the app have stopped before the lake and the log close. */
-async function serve({ access, flags, port, home, opened, feed, stop }: ServeOptions): Promise<number> {
-  const board = new LiveBoard(process.stderr);
+async function serve({ access, flags, port, home, opened, feed, board, stop }: ServeOptions): Promise<number> {
   const counts = new LiveCounts(opened);
   const app = await startLocalApp({ access, feed, flags, live: true, httpPort: port, onLog: (entry) => showTrouble(entry, board) });
   let producing = Promise.resolve(true);
@@ -78,10 +79,10 @@ async function serve({ access, flags, port, home, opened, feed, stop }: ServeOpt
     const pageUrl = app.host.url === null ? null : `${app.host.url}/api/dashboard`;
     // Two that began together both found nobody.
     refuseSecondStart(home);
-    writeRunInfo(home, { pid: process.pid, lakeUrl: access.lakeUrl, connectionString: access.connectionString, pageUrl, brokers: feed.brokers, topic: feed.topic });
+    writeRunInfo(home, { pid: process.pid, lakeUrl: access.lakeUrl, connectionString: access.connectionString, pageUrl, brokers: feed.brokers, embedded: feed.log !== null, topics: feed.topics });
     board.line(startedLine({ access, feed, port, url: app.host.url }));
     producing = produceOrStop(feed, flags, { stop, board });
-    const look = async () => ({ ...(await counts.read()), lag: await feed.source.lag() });
+    const look = async () => ({ ...(await counts.read()), lag: await feed.lag() });
     await watch({ look, board, stop: stop.signal, whenGold: () => board.line(goldLines(access, pageUrl)) });
   } finally {
     stop.begin();
@@ -94,7 +95,8 @@ async function serve({ access, flags, port, home, opened, feed, stop }: ServeOpt
 
 function startedLine({ access, feed, port, url }: { access: LakeAccess; feed: Feed; port: number; url: string | null }): string {
   const moved = url !== null && port !== 0 && !url.endsWith(`:${port}`) ? ` (port ${port} was busy)` : '';
-  const source = feed.log === null ? `topic ${feed.topic} at ${feed.brokers}` : `the embedded event log, topic ${feed.topic}`;
+  const topics = `${feed.topics.length === 1 ? 'topic' : 'topics'} ${feed.topics.join(', ')}`;
+  const source = feed.log === null ? `${topics} at ${feed.brokers}` : `the embedded event log, ${topics}`;
   return `Lake ${access.lakeUrl} · events from ${source} · functions at ${url ?? 'no port'}${moved}`;
 }
 

@@ -51,13 +51,12 @@ export async function startLocalApp({ access, feed, flags, live, httpPort, onLog
     LAKE_URL: access.lakeUrl,
     LAKE_CONNECTION_STRING: access.connectionString ?? '',
     AzureWebJobsStorage: access.connectionString ?? '',
-    KAFKA_BROKERS: feed.brokers,
-    KAFKA_TOPICS: feed.topic,
+    ...feed.settings,
     CACHE_DIR: cacheDir,
     ...(pipeline === undefined ? {} : { PIPELINE_FILE: pipeline }),
   };
   try {
-    const host = await startHost({ appDir: APP_DIR, entry, settings, source: feed.source, httpPort: live ? httpPort : null, listen: live, onLog });
+    const host = await startHost({ appDir: APP_DIR, entry, settings, source: feed.sourceOf, httpPort: live ? httpPort : null, listen: live, onLog });
     return { host, stop: () => host.stop().finally(removeCache) };
   } catch (error) {
     removeCache();

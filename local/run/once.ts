@@ -51,7 +51,7 @@ export async function runPipelineOnce({ access, flags, note }: PipelineOnceOptio
 
 async function runIn(tempDir: string, { access, flags, note }: PipelineOnceOptions): Promise<OnceReport> {
   const opened = await openLake({ config: configFor(access, flags), clock: systemClock, root: APP_DIR, tempDir });
-  const feed = await openFeed(flags, access, await feedNames(opened));
+  const feed = await openFeed(flags, access, { ...(await feedNames(opened)), onProblem: note });
   try {
     const produced = feed.log === null ? null : await fillOnce({ ...feed, log: feed.log }, flags);
     if (produced) note(`produce  ${count(produced.appended)} events${produced.held > 0 ? `, ${count(produced.held)} were there` : ''}`);
@@ -60,7 +60,7 @@ async function runIn(tempDir: string, { access, flags, note }: PipelineOnceOptio
     } });
     let tasks: TaskResult[];
     try {
-      tasks = await drainOnce({ host: app.host, source: feed.source, opened, onTask: (result) => note(taskLine(result)) });
+      tasks = await drainOnce({ host: app.host, feed, opened, onTask: (result) => note(taskLine(result)) });
     } finally {
       await app.stop();
     }

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { homeOf, readRunInfo, removeRunInfo, writeRunInfo } from '../../../local/cli/home.ts';
 import type { Home } from '../../../local/cli/home.ts';
 
-const info = { pid: process.pid, lakeUrl: 'file:lake', connectionString: null, pageUrl: null, brokers: null, topic: 'events' };
+const info = { pid: process.pid, lakeUrl: 'file:lake', connectionString: null, pageUrl: null, brokers: null, embedded: false, topics: ['events'] };
 let home: Home;
 
 beforeEach(() => {

@@ -68,7 +68,7 @@ test('refuses this folder, one that is not below it, and the cloud', async () =>
 
 test('refuses while assay start runs in this folder', async () => {
   await makeLake('lake');
-  writeRunInfo(homeOf(), { pid: process.pid, lakeUrl: 'file:other', connectionString: null, pageUrl: null, brokers: null, topic: 'events' });
+  writeRunInfo(homeOf(), { pid: process.pid, lakeUrl: 'file:other', connectionString: null, pageUrl: null, brokers: null, embedded: false, topics: ['events'] });
   await expect(runCli(resetCommand, '--lake', 'file:lake', '--yes')).rejects.toMatchObject({ code: 'cli/running' });
   expect(existsSync('lake')).toBe(true);
 });

@@ -98,7 +98,7 @@ describe('assay start, ended', () => {
 });
 
 test('a second start of the folder is refused, whatever its lake, and the first one stays known', async () => {
-  const info = { pid: process.pid, lakeUrl: 'file:lake', connectionString: null, pageUrl: null, brokers: null, topic: 'events' };
+  const info = { pid: process.pid, lakeUrl: 'file:lake', connectionString: null, pageUrl: null, brokers: null, embedded: false, topics: ['events'] };
   writeRunInfo(homeOf(), info);
   const text = readFileSync(homeOf().runFile, 'utf8');
   for (const lake of ['file:lake', 'file:other']) {
