@@ -19,6 +19,8 @@ export class TestRegistry {
   readonly requests: string[] = [];
   /** For the next requests, in order. */
   readonly troubles: Trouble[] = [];
+  /** By subject: the .proto text of what Python registers as a binary descriptor. A real registry makes it itself. */
+  readonly texts = new Map<string, string>();
   /** `user:password`; null: anybody. */
   credentials: string | null = null;
   readonly #server: Server;
@@ -87,7 +89,7 @@ export class TestRegistry {
     const [, subject, , version] = path;
     if (method === 'POST') {
       const { schema, schemaType, references } = JSON.parse(body) as StoredSchema;
-      const id = this.add(subject, { schema, ...(schemaType && { schemaType }), ...(references && references.length > 0 && { references }) });
+      const id = this.add(subject, { schema: this.texts.get(subject) ?? schema, ...(schemaType && { schemaType }), ...(references && references.length > 0 && { references }) });
       return ok({ id, ...this.#schemas.get(id), subject, version: this.#subjects.get(subject)!.indexOf(id) + 1 });
     }
     const versions = this.#subjects.get(subject);
