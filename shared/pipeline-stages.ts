@@ -10,6 +10,7 @@ import { maintain } from './pipeline/maintain.ts';
 import { monitor } from './pipeline/monitor.ts';
 import type { MonitorOptions } from './pipeline/monitor.ts';
 import type { WriteObserver } from './pipeline/observer.ts';
+import { topicsOf } from './pipeline/pipelines.ts';
 import { refine } from './pipeline/refine.ts';
 import { score } from './pipeline/score.ts';
 import type { StageOutcome } from './pipeline/stage.ts';
@@ -51,7 +52,7 @@ export function pipelineStages(own: PipelineLake, options: StagesOptions): Pipel
     refine: () => refine({ ...common, judge, lateAfterMs: config.lateAfterMs, sliceRows: config.sliceRows }),
     score: () => score({ ...common, champions, sliceRows: config.sliceRows }),
     train: () => train(champions, config, clock),
-    maintain: () => maintain({ ...common, say, readers: pipelines.map(({ lake }) => lake) }),
+    maintain: () => maintain({ ...common, say, broker, pipeline: { ...own.pipeline, topics: topicsOf(pipelines.map(({ pipeline }) => pipeline)) }, readers: pipelines.map(({ lake }) => lake) }),
     monitor: async () => {
       await own.lake.ensureAll();
       const { tables } = await monitor({ ...common, ...looks, broker, runId });

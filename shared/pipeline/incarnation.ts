@@ -75,7 +75,11 @@ async function isCurrent({ topic, partition, records }: PartitionRecords, topicI
     return pairs.length === 0 ? null : pairs.every((same) => same);
   };
   const ends = first === last ? [first] : [first, last];
-  return (await compared(ends.map((offset) => ({ firstOffset: offset, lastOffset: offset })))) ?? compared([{ firstOffset: first, lastOffset: last }]);
+  const verdict = (await compared(ends.map((offset) => ({ firstOffset: offset, lastOffset: offset })))) ?? (await compared([{ firstOffset: first, lastOffset: last }]));
+  if (verdict !== null) return verdict;
+  // What was delivered from past the end was not delivered from this log.
+  const log = (await broker.offsets(topic)).find((offsets) => offsets.partition === partition);
+  return log === undefined || first >= log.latest ? false : null;
 }
 
 /** The life before the one that goes on: the last that this worker saw here, else the last that the table saw. */

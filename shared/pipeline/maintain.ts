@@ -4,18 +4,25 @@ import { areLive, compactFiles } from '../delta/operations/optimize.ts';
 import type { RowTable } from '../delta/operations/row-table.ts';
 import { progressOf } from '../delta/snapshot.ts';
 import type { Snapshot } from '../delta/snapshot.ts';
+import type { Broker } from '../sources/broker.ts';
+import type { Pipeline } from './definition.ts';
+import { healListed } from './heal-later.ts';
 import type { Lake } from './lake.ts';
 import type { WriteObserver } from './observer.ts';
 import { REFINE } from './refine.ts';
 import { SCORE } from './score.ts';
 import { rowsOf, stageAppId } from './stage.ts';
 import type { StageOutcome } from './stage.ts';
-import { BRONZE, GOLD, SILVER } from './tables.ts';
+import { BRONZE, GOLD, OFFSET_GAPS, SILVER } from './tables.ts';
 
 export interface MaintainOptions {
   readonly lake: Lake;
   /** Every lake that reads tables of this one, itself among them; default: it alone. */
   readonly readers?: readonly Lake[];
+  /** Who may give by now what was missing when it was delivered; null: nobody to ask. */
+  readonly broker?: Broker | null;
+  /** With the topics of every pipeline over this lake's Bronze. */
+  readonly pipeline: Pipeline;
   readonly clock: Clock;
   readonly checkpointInterval: bigint;
   readonly observe: WriteObserver;
@@ -35,11 +42,18 @@ const CONSUMERS: Readonly<Record<string, { readonly stage: string; readonly targ
 };
 
 /**
- * Compacts small files, writes checkpoints that are due, and cleans logs. Rows never change; a bin that meets a rival is left for the next tick.
+ * Reads gaps again that may be read by now, compacts small files, writes checkpoints that are due, and cleans logs. Rows never change; a bin that
+ * meets a rival is left for the next tick.
  */
 export async function maintain(options: MaintainOptions): Promise<StageOutcome> {
   const done: Done = { rows: 0, version: -1n, bins: 0 };
   let [more, failure]: [boolean, unknown] = [false, null];
+  try {
+    await healSome(done, options);
+  } catch (error) {
+    // A broker that does not answer is no reason to leave the tables alone.
+    failure = error;
+  }
   for (const name of options.lake.ownNames) {
     try {
       more = (await maintainTable(name, done, options)) || more;
@@ -49,10 +63,18 @@ export async function maintain(options: MaintainOptions): Promise<StageOutcome> 
     }
   }
   if (failure !== null) throw failure;
-  return done.bins === 0 ? { kind: 'nothing-to-do' } : { kind: 'committed', rows: done.rows, version: done.version, more };
+  return done.version < 0n ? { kind: 'nothing-to-do' } : { kind: 'committed', rows: done.rows, version: done.version, more };
 }
 
 interface Done { rows: number; version: bigint; bins: number }
+
+async function healSome(done: Done, options: MaintainOptions): Promise<void> {
+  const { lake, broker } = options;
+  if (!broker || !lake.ownNames.includes(OFFSET_GAPS)) return;
+  const healed = await healListed({ ...options, broker });
+  done.rows += healed.rows;
+  done.version = healed.version ?? done.version;
+}
 
 /** True: bins are left for the next run. */
 async function maintainTable(name: string, done: Done, options: MaintainOptions): Promise<boolean> {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import type { Admin } from '@platformatic/kafka';
 import { systemClock } from '../clock.ts';
 import type { Clock } from '../clock.ts';
@@ -15,6 +16,8 @@ export interface KafkaConnection {
   readonly clientId: string;
   readonly sasl?: { readonly mechanism: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512'; readonly username: string; readonly password: string };
   readonly tls?: boolean;
+  /** PEM file of the authority that vouches for the brokers; none: those that Node trusts. */
+  readonly caFile?: string;
 }
 
 const EARLIEST = -2n;
@@ -98,6 +101,8 @@ export class KafkaBroker implements Broker {
     const { topic, topicId, partition } = from;
     const isSameTopic = async () => (await this.topicId(topic)) === topicId;
     if (this.#known.get(topic)?.id !== topicId && !(await isSameTopic())) return unavailable(ranges);
+    // Made again with fewer partitions.
+    if (partition >= this.#known.get(topic)!.leaders.length) return unavailable(ranges);
     const fetcher = await this.#openFetcher();
     const read = await readOffsets({
       topic, isSameTopic, name: `partition ${partition} of topic '${topic}' at ${this.#connection.brokers.join(',')}`,
@@ -161,7 +166,8 @@ export class KafkaBroker implements Broker {
   }
 
   async #ask<T>(what: string, question: (admin: Admin) => Promise<T>): Promise<T> {
-    this.#admin ??= connect(this.#connection);
+    // What can't be made is not kept.
+    this.#admin ??= connect(this.#connection).catch((error: unknown) => { this.#admin = null; throw error; });
     const admin = await this.#admin;
     try {
       return await question(admin);
@@ -198,12 +204,20 @@ export function clientOptions(connection: KafkaConnection): ConstructorParameter
     retries: 2,
     retryDelay: 250,
     ...(connection.sasl === undefined ? {} : { sasl: { ...connection.sasl } }),
-    ...(connection.tls === true ? { tls: {}, tlsServerName: true } : {}),
+    ...(connection.tls === true ? { tls: connection.caFile === undefined ? {} : { ca: readCertificates(connection.caFile) }, tlsServerName: true } : {}),
   };
 }
 
+function readCertificates(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (cause) {
+    throw new ConfigError('config/file', `KAFKA_CA_FILE can't be read at ${file}: ${reason(cause)}. Deploy the file with the app, or leave the setting empty where a public authority vouches for the brokers.`, { cause });
+  }
+}
+
 /** The innermost messages of the client's nested errors: its outer ones only say that something failed so many times. */
-function reason(error: unknown): string {
+export function reason(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return reason(error.errors.at(-1));
   if (!(error instanceof Error)) return String(error);
   return error.cause === undefined ? error.message : `${error.message} ${reason(error.cause)}`;

@@ -182,7 +182,7 @@ export class Worker {
   }
 
   async #maintain(): Promise<void> {
-    await untilIdle(() => maintain(this.#common()));
+    await untilIdle(() => maintain({ ...this.#common(), broker: this.#broker }));
   }
 
   #common() {

@@ -139,7 +139,7 @@ export async function openTestLake(options: TestLakeOptions = {}): Promise<TestL
     ingest: (records) => ingest(records, { ...common, broker, consumerGroup: 'test', seen, ...(options.healLimits ? { healLimits: options.healLimits } : {}) }),
     refine: runRefine,
     score: runScore,
-    maintain: () => maintain({ ...common, say: options.say ?? (() => undefined) }),
+    maintain: () => maintain({ ...common, broker, say: options.say ?? (() => undefined) }),
     drain: async (sliceRows) => {
       for (const stage of [runRefine, runScore]) {
         let runs = 0;
