@@ -12,6 +12,7 @@ import type { MonitorOptions } from './pipeline/monitor.ts';
 import type { WriteObserver } from './pipeline/observer.ts';
 import { topicsOf } from './pipeline/pipelines.ts';
 import { refine } from './pipeline/refine.ts';
+import { compileRouter } from './pipeline/route.ts';
 import { score } from './pipeline/score.ts';
 import type { StageOutcome } from './pipeline/stage.ts';
 import type { StoredModel } from './model/manifest.ts';
@@ -44,12 +45,13 @@ export function pipelineStages(own: PipelineLake, options: StagesOptions): Pipel
   const isFirst = own.pipeline === pipelines[0].pipeline;
   const common = { ...own, clock, observe, checkpointInterval: BigInt(config.checkpointInterval) };
   const champions = new Champions({ ...own, clock, shipped: options.shipped, say });
-  const judge = compileRules(own.pipeline, config, openSchemas(config, clock));
+  const router = compileRouter(own.pipeline, pipelines.map(({ pipeline }) => pipeline));
+  const judge = compileRules(own.pipeline, config, { schemas: openSchemas(config, clock), router });
   const looks = { ...own, clock, topics: isFirst && config.kafkaTopics.length > 0 ? config.kafkaTopics : topics.map((topic) => topic.name), targetS: config.staleAfterS };
   return {
     name,
     task: (stage) => (isFirst ? stage : `${name}.${stage}`),
-    refine: () => refine({ ...common, judge, lateAfterMs: config.lateAfterMs, sliceRows: config.sliceRows }),
+    refine: () => refine({ ...common, judge, readsHeaders: router?.readsHeaders ?? false, lateAfterMs: config.lateAfterMs, sliceRows: config.sliceRows }),
     score: () => score({ ...common, champions, sliceRows: config.sliceRows }),
     train: () => train(champions, config, clock),
     maintain: () => maintain({ ...common, say, broker, pipeline: { ...own.pipeline, topics: topicsOf(pipelines.map(({ pipeline }) => pipeline)) }, readers: pipelines.map(({ lake }) => lake) }),

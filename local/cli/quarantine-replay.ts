@@ -22,7 +22,7 @@ export const quarantineReplayCommand: Command = {
 
 async function run({ lake, pipeline, config }: LakeReader, flags: Flags, out: Output): Promise<number> {
   const options = {
-    lake, pipeline, clock: systemClock, observe: unobserved, judge: compileRules(pipeline, config, openSchemas(config, systemClock)),
+    lake, pipeline, clock: systemClock, observe: unobserved, judge: compileRules(pipeline, config, { schemas: openSchemas(config, systemClock) }),
     lateAfterMs: config.lateAfterMs, sliceRows: config.sliceRows, checkpointInterval: BigInt(config.checkpointInterval), filter: filterFrom(flags, systemClock.nowMs()),
   };
   const planned = await replay({ ...options, isDryRun: true });

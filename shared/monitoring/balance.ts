@@ -37,9 +37,11 @@ export interface CountedTerms {
   readonly duplicate: Term;
   readonly superseded: Term;
   readonly quarantine: Term;
+  /** Rows that the pipeline leaves to others over the same Bronze. */
+  readonly elsewhere: Term;
 }
 
-export const countedTerms = ['bronze', 'silver', 'duplicate', 'superseded', 'quarantine'] as const;
+export const countedTerms = ['bronze', 'silver', 'duplicate', 'superseded', 'quarantine', 'elsewhere'] as const;
 
 /** Rows of a table at a version (sum of numRecords), and what was ever taken from it by intent up to that version. */
 export interface TableRows {
@@ -97,12 +99,12 @@ export function offsetsConsumed({ base, last }: PartitionFacts): Term {
 }
 
 function partitionEquations(p: PartitionFacts): Equation[] {
-  const { bronze, silver, duplicate, superseded, quarantine } = p.counted;
+  const { bronze, silver, duplicate, superseded, quarantine, elsewhere } = p.counted;
   return [
     equation('consumed', p, { 'offsets consumed': offsetsConsumed(p) }, { 'Bronze rows': p.bronzeRows, 'gap offsets': p.gapOffsets }),
     equation('read', p, { 'Bronze rows at the version in Silver\'s txn': p.bronzeRowsAtSilver }, { 'rows read by refine': bronze }),
     equation('refined', p, { 'rows read by refine': bronze }, {
-      'Silver rows': silver, duplicates: duplicate, superseded, quarantined: quarantine,
+      'Silver rows': silver, duplicates: duplicate, superseded, quarantined: quarantine, 'left to other pipelines': elsewhere,
     }),
   ];
 }

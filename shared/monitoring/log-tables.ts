@@ -43,6 +43,7 @@ export const monitorLogs: LogTable = {
     field('duplicates', 'long'),
     field('superseded', 'long'),
     field('quarantined', 'long'),
+    field('elsewhere', 'long'),
     field('erased', 'long'),
     field('expired', 'long'),
     field('gold_rows', 'long'),

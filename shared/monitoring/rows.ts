@@ -85,6 +85,7 @@ function partitionRow(run: MonitorFacts, partition: PartitionFacts): LogRow {
     duplicates: counted.duplicate,
     superseded: counted.superseded,
     quarantined: counted.quarantine,
+    elsewhere: counted.elsewhere,
     verdict: worst(equations.map((each) => each.verdict)),
     detail: detailOf(equations, []),
   };
@@ -99,7 +100,7 @@ function emptyMonitorRow({ runId, runTimeMs }: RunStamp, table: string): LogRow 
     freshness_event_s: null, freshness_broker_s: null, freshness_commit_s: null, freshness_state: null,
     lag_records: null, lag_s: null,
     offsets_consumed: null, bronze_rows: null, gap_offsets: null, bronze_rows_refined: null,
-    silver_rows: null, duplicates: null, superseded: null, quarantined: null, erased: null, expired: null, gold_rows: null,
+    silver_rows: null, duplicates: null, superseded: null, quarantined: null, elsewhere: null, erased: null, expired: null, gold_rows: null,
     verdict: 'unknown', detail: null,
   };
 }

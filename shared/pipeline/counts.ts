@@ -4,8 +4,8 @@ import { progressOf } from '../delta/snapshot.ts';
 import { laneName } from './bronze-plan.ts';
 import type { Lane } from './bronze-plan.ts';
 
-/** Running totals of refine, kept as txns in its own commits (semantics.md, section 8). */
-export const TERMS = ['bronze', 'silver', 'duplicate', 'superseded', 'quarantine'] as const;
+/** Running totals of refine (`elsewhere`: rows that other pipelines take), kept as txns in its own commits (semantics.md, section 8). */
+export const TERMS = ['bronze', 'silver', 'duplicate', 'superseded', 'quarantine', 'elsewhere'] as const;
 export type Term = (typeof TERMS)[number];
 
 export type TermCounts = Readonly<Record<Term, bigint>>;
@@ -39,7 +39,7 @@ export class Tally {
     const key = `${partition}/${topic}/${incarnation}`;
     let entry = this.#lanes.get(key);
     if (!entry) {
-      entry = { lane: { topic, incarnation, partition }, counts: { bronze: 0, silver: 0, duplicate: 0, superseded: 0, quarantine: 0 } };
+      entry = { lane: { topic, incarnation, partition }, counts: { bronze: 0, silver: 0, duplicate: 0, superseded: 0, quarantine: 0, elsewhere: 0 } };
       this.#lanes.set(key, entry);
     }
     this.#last = entry;

@@ -1,4 +1,5 @@
 import type { FramedFormat } from '../formats/schemas.ts';
+import type { RouteDefinition } from './route.ts';
 
 /**
  * A pipeline as data (semantics.md, section 1): what `pipelines/*.json` holds after validation. No stage names a column that
@@ -33,6 +34,8 @@ export interface TopicDefinition {
   readonly format: 'json' | FramedFormat;
   /** A layer around the whole payload. */
   readonly compression: 'none' | 'gzip';
+  /** Which of its records the pipeline takes; null: all. */
+  readonly where: RouteDefinition | null;
   /** Where a topic without progress begins. */
   readonly start: 'earliest' | 'latest' | { readonly timestampMs: number };
 }

@@ -9,7 +9,9 @@ import { excerpt, rejected } from './judge/rejection.ts';
 import { isAfterMs } from './timestamp.ts';
 import type { Pipeline } from './definition.ts';
 import type { Schemas } from '../formats/schemas.ts';
-import type { ColumnValue, Judge, Rejected, RawRow, Verdict } from './verdict.ts';
+import { UNROUTED } from './route.ts';
+import type { Router } from './route.ts';
+import type { ColumnValue, Elsewhere, Judge, Rejected, RawRow, RoutedJudge, Verdict } from './verdict.ts';
 
 /** The two settings that rules depend on (semantics.md, section 4, points 8 and the last paragraph). */
 export interface RuleSettings {
@@ -19,26 +21,38 @@ export interface RuleSettings {
   readonly futureAfterMs: number;
 }
 
+const ELSEWHERE: Elsewhere = { kind: 'elsewhere' };
+const NOBODYS = rejected(UNROUTED, 'no pipeline takes it: its topic is named with a condition everywhere, and none holds');
 const NO_FLAGS: readonly string[] = [];
 
 /**
  * The rules of semantics.md, section 4, as one function of a row: the first reason that holds, in the order
  * payload, JSON, missing columns, invalid columns (with `future_…` right after the event time), the pipeline's rules.
  * The judge is pure and total; only a broken rule with the action `fail` throws, a `TableError`.
+ * `router`: says which rows are another pipeline's; `unrouted` comes before all other reasons but those of a payload that cannot be read.
  * `schemas`: of the topics that have any; ConfigError `config/schema-registry` where they are missing.
  */
-export function compileRules(pipeline: Pipeline, settings: Pick<RuleSettings, 'futureAfterMs'>, schemas: Schemas | null = null): Judge {
+export function compileRules(pipeline: Pipeline, settings: Pick<RuleSettings, 'futureAfterMs'>, options?: { schemas?: Schemas | null }): Judge;
+export function compileRules(pipeline: Pipeline, settings: Pick<RuleSettings, 'futureAfterMs'>, options: { schemas?: Schemas | null; router: Router | null }): RoutedJudge;
+export function compileRules(pipeline: Pipeline, settings: Pick<RuleSettings, 'futureAfterMs'>, { schemas = null, router = null }: { schemas?: Schemas | null; router?: Router | null } = {}): RoutedJudge {
   const payloads = compilePayloads(pipeline.topics, schemas);
   const pickFields = compileFields(pipeline.columns);
   const columns = pipeline.columns.map(compileColumn);
   const rules = pipeline.rules.map((rule) => compileRule(rule, pipeline.columns));
   const eventTime = compileFutureTest(pipeline, settings.futureAfterMs);
-  const judge = (row: RawRow): Verdict => {
+  const judge = (row: RawRow): Verdict | Elsewhere => {
+    const before = router === null ? 'mine' : router.before(row.topic, row.headers ?? null);
+    if (before === 'elsewhere') return ELSEWHERE;
+    if (before === 'unrouted') return NOBODYS;
+    const route = before === 'by-field' ? router : null;
     const reader = payloads.readerOf(row.topic);
     const text = reader.read(row);
+    const scan = typeof text === 'string' ? scanObject(text) : null;
+    const destination = route?.withPayload(row.topic, row.headers ?? null, scan?.kind === 'object' ? { text: text as string, fields: scan.fields } : null) ?? 'mine';
+    if (destination === 'elsewhere') return ELSEWHERE;
     if (typeof text !== 'string') return text;
-    const scan = scanObject(text);
-    if (scan.kind === 'malformed') return rejected(reader.malformedReason, `${scan.problem} at character ${scan.at + 1}`);
+    if (scan?.kind !== 'object') return rejected(reader.malformedReason, `${scan!.problem} at character ${scan!.at + 1}`);
+    if (destination === 'unrouted') return NOBODYS;
     const { sources, rescued, duplicateKeys } = pickFields(text, scan.fields);
     const missing = firstMissing(columns, sources);
     if (missing) return missing;

@@ -1,5 +1,5 @@
 import { jsonProblem } from './json-scan.ts';
-import { COLUMN_SHAPE, readColumns } from './pipeline-file/columns.ts';
+import { COLUMN_SHAPE, PATH, readColumns } from './pipeline-file/columns.ts';
 import { readJsonTree } from './pipeline-file/json-tree.ts';
 import { Mistakes } from './pipeline-file/mistakes.ts';
 import { ObjectReader } from './pipeline-file/object-reader.ts';
@@ -14,9 +14,10 @@ export const PIPELINE_SHAPE: Shape = {
   required: ['name', 'assay.generation', 'topics', 'columns', 'key', 'event_time', 'features', 'model'],
   optional: ['$schema', 'rules', 'partition_by', 'z_order_by'],
 };
-export const TOPIC_SHAPE: Shape = { required: ['name'], optional: ['payload', 'format', 'compression', 'start'] };
+export const TOPIC_SHAPE: Shape = { required: ['name'], optional: ['payload', 'format', 'compression', 'where', 'start'] };
 export const TOPIC_FORMATS = ['json', 'avro', 'json-schema', 'protobuf'] as const;
 export const TOPIC_COMPRESSIONS = ['none', 'gzip'] as const;
+export const WHERE_SHAPE: Shape = { required: ['equals'], optional: ['header', 'field'] };
 export const START_SHAPE: Shape = { required: ['timestamp_ms'], optional: [] };
 export const MODEL_SHAPE: Shape = { required: ['name', 'trees', 'max_samples', 'contamination', 'seed'], optional: [] };
 
@@ -99,12 +100,25 @@ function readTopics(file: ObjectReader): readonly TopicDefinition[] {
     const isBinary = format !== 'json' || compression !== 'none';
     const payload = reader.oneOf('payload', ['text', 'bytes']) ?? (isBinary ? 'bytes' : 'text');
     if (isBinary && payload === 'text') reader.wrong('payload', `is "text", but ${format === 'json' ? 'gzip' : `framed ${format}`} is no text: leave payload out, or say "bytes"`);
+    const where = readWhere(reader);
     const start = readStart(reader);
     if (name === undefined) continue;
     if (topics.some((topic) => topic.name === name)) reader.wrong('name', `is ${JSON.stringify(name)}, which stands here twice`);
-    topics.push({ name, payload, format, compression, start });
+    topics.push({ name, payload, format, compression, where, start });
   }
   return topics;
+}
+
+function readWhere(topic: ObjectReader): TopicDefinition['where'] {
+  const where = topic.object('where', WHERE_SHAPE);
+  if (!where) return null;
+  const header = where.string('header')?.value;
+  const field = where.matching('field', PATH, 'a path is $.name or $.outer.inner');
+  if (where.has('header') === where.has('field')) topic.wrong('where', 'names either a header or a field');
+  const equals = where.kindOf('equals') === 'array' ? values(where.strings('equals') ?? []) : [where.string('equals')?.value ?? ''];
+  if (equals.length === 0) where.wrong('equals', 'must have at least one value');
+  const by = header === undefined ? { kind: 'field' as const, path: field?.split('.').slice(1) ?? [] } : { kind: 'header' as const, name: header };
+  return { by, equals };
 }
 
 function readStart(topic: ObjectReader): TopicDefinition['start'] {

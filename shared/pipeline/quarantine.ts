@@ -20,7 +20,7 @@ export interface QuarantineReplacement {
  * The rejected rows of a slice, by one replaceWhere over `bronze_version` in (from, to] (semantics.md, section 6): a repeat with
  * another cut replaces instead of adding, and never reaches past the slice's end. False: overtaken by a rival or by a newer generation.
  */
-export async function replaceQuarantine({ slice, rejected, snapshot }: QuarantineReplacement, options: RefineOptions): Promise<boolean> {
+export async function replaceQuarantine({ slice, rejected, snapshot }: QuarantineReplacement, options: Omit<RefineOptions, 'judge'>): Promise<boolean> {
   const where = and(compare('bronze_version', '>', slice.from), compare('bronze_version', '<=', slice.to));
   if (rejected.length === 0 && ![...snapshot.files.values()].some((file) => mayHold(where, file, snapshot))) return true;
   const table = await options.lake.table(QUARANTINE);

@@ -1,12 +1,13 @@
 import { TextCodes } from '../columnar/load-column.ts';
 import type { LoadColumn } from '../columnar/load-column.ts';
+import { Tally } from './counts.ts';
 import type { ColumnDefinition, Pipeline } from './definition.ts';
 import { Drift } from './drift.ts';
 import type { Standing } from './standing.ts';
 import { compareStanding } from './standing.ts';
 import { POSITION, loadKind } from './tables.ts';
 import { lateness } from './timestamp.ts';
-import type { ColumnValue, Judge, RawRow } from './verdict.ts';
+import type { ColumnValue, RawRow, RoutedJudge } from './verdict.ts';
 
 /** Where a row of Silver or quarantine comes from. Times are microseconds since the epoch. */
 export interface BronzePlace extends Omit<Standing, 'timestampUs'> {
@@ -15,7 +16,7 @@ export interface BronzePlace extends Omit<Standing, 'timestampUs'> {
   readonly bronzeVersion: bigint;
 }
 
-export type Payload = Pick<RawRow, 'value' | 'valueBytes'>;
+export type Payload = Pick<RawRow, 'value' | 'valueBytes' | 'headers'>;
 
 /** An accepted row. Its payload is let go: a slice may have many, and large ones. */
 export interface Candidate extends Standing {
@@ -36,15 +37,17 @@ export class RefineBatch {
   readonly best = new Map<string, Candidate>();
   readonly losers: Candidate[] = [];
   readonly rejected: RejectedRow[] = [];
+  /** Rows that other pipelines take. */
+  readonly elsewhere = new Tally();
   /** Keys that stood more than once in an accepted payload's outermost object: the last one counted. */
   duplicateKeys = 0;
   /** Of the accepted rows. */
   readonly drift = new Drift();
-  readonly #judge: Judge;
+  readonly #judge: RoutedJudge;
   readonly #keyColumns: readonly number[];
   readonly #eventTime: number;
 
-  constructor(pipeline: Pipeline, judge: Judge) {
+  constructor(pipeline: Pipeline, judge: RoutedJudge) {
     this.#judge = judge;
     const indexOf = (name: string) => pipeline.columns.findIndex((column) => column.name === name);
     this.#keyColumns = pipeline.key.map(indexOf);
@@ -53,6 +56,10 @@ export class RefineBatch {
 
   add(row: BronzePlace, payload: Payload): void {
     const verdict = this.#judge({ ...payload, topic: row.topic, kafkaTimestampMs: row.kafkaTimestampMs });
+    if (verdict.kind === 'elsewhere') {
+      this.elsewhere.add('elsewhere', row);
+      return;
+    }
     if (verdict.kind === 'rejected') {
       this.rejected.push({ row: { ...row, ...payload }, reason: verdict.reason, detail: verdict.detail });
       return;

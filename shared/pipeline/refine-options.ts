@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts';
 import type { Pipeline } from './definition.ts';
 import type { Lake } from './lake.ts';
 import type { WriteObserver } from './observer.ts';
-import type { Judge } from './verdict.ts';
+import type { Judge, RoutedJudge } from './verdict.ts';
 
 /** What refine, and its two writes, work with. */
 export interface RefineOptions {
@@ -14,4 +14,11 @@ export interface RefineOptions {
   readonly checkpointInterval: bigint;
   readonly clock: Clock;
   readonly observe: WriteObserver;
+}
+
+/** Of the stage itself: it leaves rows to other pipelines. */
+export interface RoutedRefineOptions extends Omit<RefineOptions, 'judge'> {
+  readonly judge: RoutedJudge;
+  /** Whether a route of the judge looks at headers; else they are not read. */
+  readonly readsHeaders?: boolean;
 }

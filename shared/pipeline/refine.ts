@@ -9,8 +9,9 @@ import { Tally } from './counts.ts';
 import { checkGeneration } from './generation.ts';
 import { replaceQuarantine } from './quarantine.ts';
 import { RefineBatch } from './refine-batch.ts';
-import type { RefineOptions } from './refine-options.ts';
+import type { RoutedRefineOptions } from './refine-options.ts';
 import { mergeIntoSilver } from './silver.ts';
+import type { RecordHeader } from './route.ts';
 import { isRemoving, nextSlice } from './slice.ts';
 import type { Slice } from './slice.ts';
 import { checkSourceUnchanged, isConsumed, stageAppId } from './stage.ts';
@@ -23,7 +24,7 @@ export const REFINE = 'refine';
  * One slice of Bronze into quarantine, then Silver (semantics.md, section 6). Restartable anywhere: Silver's txn says what is done,
  * and what quarantine holds above it is replaced by the slice that covers it.
  */
-export async function refine(options: RefineOptions): Promise<StageOutcome> {
+export async function refine(options: RoutedRefineOptions): Promise<StageOutcome> {
   const { lake, checkpointInterval } = options;
   const [bronze, silver, quarantine] = await Promise.all([lake.table(BRONZE), lake.table(SILVER), lake.table(QUARANTINE)]);
   const outcome = await untilSettled<StageOutcome>('refine', async () => {
@@ -44,6 +45,7 @@ export async function refine(options: RefineOptions): Promise<StageOutcome> {
     const tally = new Tally();
     const batch = await judgeSlice(slice, tally, options);
     for (const { row } of batch.rejected) tally.add('quarantine', row);
+    tally.merge(batch.elsewhere);
     if (!(await replaceQuarantine({ slice, rejected: batch.rejected, snapshot: quarantined }, options))) return null;
     const version = await mergeIntoSilver({ batch, tally, snapshot, progress: { appId: stageAppId(REFINE, bronze.delta.id), version: slice.to } }, options);
     return version === null ? null : { kind: 'committed', rows: tally.total('bronze'), version, more: slice.more };
@@ -62,7 +64,7 @@ function upToRemoval(slice: Slice): Slice {
   throw new TableError('pipeline/foreign-removal', `Bronze version ${version} removes ${removes.length} files with data change; refine stops before it: restore Bronze ("assay table restore ${BRONZE} --version ${version - 1n}")`);
 }
 
-async function judgeSlice(slice: Slice, tally: Tally, options: RefineOptions): Promise<RefineBatch> {
+async function judgeSlice(slice: Slice, tally: Tally, options: RoutedRefineOptions): Promise<RefineBatch> {
   const batch = new RefineBatch(options.pipeline, options.judge);
   const bronze = await options.lake.table(BRONZE);
   // What an expiry adds is what it left of a file: judged before.
@@ -73,15 +75,15 @@ async function judgeSlice(slice: Slice, tally: Tally, options: RefineOptions): P
     const { relation, tuples } = await session.coded(scan, ['topic', 'incarnation', 'partition'], LANE);
     const lanes = tuples.map(({ values }) => values as unknown as Lane);
     for (const [i, { rows }] of tuples.entries()) tally.add('bronze', lanes[i], rows);
-    for await (const { rows, columns } of session.chunks(relation, BRONZE_COLUMNS)) {
-      const [laneOf, fileOf, offset, kafka, value, bytes, ingested] = columns as unknown as BronzeColumns;
+    for await (const { rows, columns } of session.chunks(relation, options.readsHeaders ? [...BRONZE_COLUMNS, 'headers'] : BRONZE_COLUMNS)) {
+      const [laneOf, fileOf, offset, kafka, value, bytes, ingested, headers] = columns as unknown as BronzeColumns;
       await options.judge.prepare?.(Array.from({ length: rows }, (_row, i) => ({ topic: lanes[laneOf[i]].topic, value: value[i], valueBytes: bytes[i], kafkaTimestampMs: null })));
       for (let i = 0; i < rows; i++) {
         const { topic, incarnation, partition } = lanes[laneOf[i]];
         const kafkaTimestampUs = kafka[i];
         const kafkaTimestampMs = kafkaTimestampUs === null ? null : Number(kafkaTimestampUs / 1000n);
         const row = { topic, incarnation, partition, offset: offset[i], kafkaTimestampUs, kafkaTimestampMs, ingestedUs: ingested[i], bronzeVersion: files[fileOf[i]].version };
-        batch.add(row, { value: value[i] === '' ? null : value[i], valueBytes: bytes[i] });
+        batch.add(row, { value: value[i] === '' ? null : value[i], valueBytes: bytes[i], headers: headers?.[i] ?? null });
       }
     }
   });
@@ -91,4 +93,4 @@ async function judgeSlice(slice: Slice, tally: Tally, options: RefineOptions): P
 const LANE = 'row lane';
 /** A stored text is never empty: as "" its nulls are cheaper to take over. */
 const BRONZE_COLUMNS: readonly ReadColumn[] = [LANE, FILE, 'offset', 'kafka_timestamp', { name: 'value', as: 'text-or-empty' }, 'value_bytes', 'ingested_at'];
-type BronzeColumns = [number[], number[], bigint[], (bigint | null)[], string[], (Uint8Array | null)[], (bigint | null)[]];
+type BronzeColumns = [number[], number[], bigint[], (bigint | null)[], string[], (Uint8Array | null)[], (bigint | null)[], (readonly RecordHeader[] | null)[] | undefined];

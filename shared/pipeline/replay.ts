@@ -9,6 +9,7 @@ import type { QuarantineFilter, Settled } from './quarantine-rows.ts';
 import { resolve } from './replay-mark.ts';
 import type { Marked, ReplayTools } from './replay-mark.ts';
 import { freshSilver, settlePending } from './replay-settle.ts';
+import { UNROUTED } from './route.ts';
 import { QUARANTINE, SILVER } from './tables.ts';
 
 export type ReplayOptions = ReplayTools & {
@@ -113,7 +114,9 @@ async function versionRanges(options: ReplayOptions): Promise<VersionRange[]> {
 }
 
 function wanted(settled: Settled, filter: QuarantineFilter): Predicate {
-  return and(isUnresolved(settled), ...filterOf(filter));
+  // What no pipeline's route takes is valid nowhere: only who asks for it by name takes it here.
+  const routed = filter.reason === UNROUTED ? [] : [compare('reason', '<>', UNROUTED)];
+  return and(isUnresolved(settled), ...routed, ...filterOf(filter));
 }
 
 /** Null: all versions. */

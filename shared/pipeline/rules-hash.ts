@@ -22,6 +22,7 @@ export function rulesHash(pipeline: Omit<Pipeline, 'rulesHash'>, settings: RuleS
     lateAfterMs: settings.lateAfterMs,
     futureAfterMs: settings.futureAfterMs,
     ...canonicalFormats(pipeline.topics),
+    ...canonicalRoutes(pipeline.topics),
   };
   return createHash('sha256').update(JSON.stringify(canonical)).digest('hex').slice(0, HASH_DIGITS);
 }
@@ -30,6 +31,12 @@ export function rulesHash(pipeline: Omit<Pipeline, 'rulesHash'>, settings: RuleS
 function canonicalFormats(topics: Pipeline['topics']): { readonly formats?: unknown } {
   const formats = topics.filter(({ format, compression }) => format !== 'json' || compression !== 'none').map(({ name, format, compression }) => ({ name, format, compression }));
   return formats.length === 0 ? {} : { formats: formats.toSorted((a, b) => (a.name < b.name ? -1 : 1)) };
+}
+
+/** What another pipeline takes is no rule of this one. */
+function canonicalRoutes(topics: Pipeline['topics']): { readonly routes?: unknown } {
+  const routes = topics.flatMap(({ name, where }) => (where === null ? [] : [{ name, by: where.by, equals: where.equals.toSorted() }]));
+  return routes.length === 0 ? {} : { routes: routes.toSorted((a, b) => (a.name < b.name ? -1 : 1)) };
 }
 
 function canonicalCheck(check: RuleDefinition['check']): unknown {

@@ -1,3 +1,5 @@
+import type { RecordHeader } from './route.ts';
+
 /** What refine learns of one Bronze row. Column values stand in the order of `Pipeline.columns`. */
 export type Verdict = Accepted | Rejected;
 
@@ -19,11 +21,18 @@ export interface Rejected {
   readonly detail: string;
 }
 
+/** Another pipeline's, by its route. */
+export interface Elsewhere {
+  readonly kind: 'elsewhere';
+}
+
 export type ColumnValue = string | bigint | number | boolean | null;
 
 export interface RawRow {
   /** Says which format the payload has. */
   readonly topic: string;
+  /** Absent where no route looks at headers. */
+  readonly headers?: readonly RecordHeader[] | null;
   /** The payload as text, where Bronze has text. */
   readonly value: string | null;
   /** The payload's bytes, where Bronze has bytes instead. */
@@ -33,11 +42,14 @@ export interface RawRow {
 }
 
 /** Judges one row by semantics.md section 4; made once per pipeline by `compileRules`. Pure once the row is prepared. */
-export interface Judge {
-  (row: RawRow): Verdict;
+export interface Judge<V = Verdict> {
+  (row: RawRow): V;
   /**
    * To be awaited before these rows are judged: asks for the schemas that they name. Absent where no topic has schemas.
    * Failures: those of the registry; a registry that can't be reached is no verdict.
    */
   readonly prepare?: (rows: readonly RawRow[]) => Promise<void>;
 }
+
+/** A judge that leaves rows to other pipelines. */
+export type RoutedJudge = Judge<Verdict | Elsewhere>;

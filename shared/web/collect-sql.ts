@@ -26,7 +26,7 @@ function sumOrNull(column: string): string {
   return `CASE WHEN count(${column}) = count(*) THEN sum(${column})::BIGINT END AS ${column}`;
 }
 
-const sums = ['offsets_consumed', 'bronze_rows', 'gap_offsets', 'bronze_rows_refined', 'silver_rows', 'duplicates', 'superseded', 'quarantined', 'gold_rows', 'lag_records'];
+const sums = ['offsets_consumed', 'bronze_rows', 'gap_offsets', 'bronze_rows_refined', 'silver_rows', 'duplicates', 'superseded', 'quarantined', 'elsewhere', 'gold_rows', 'lag_records'];
 const lastRun = 'FROM monitor_logs WHERE run_id = (SELECT max_by(run_id, run_time) FROM monitor_logs) AND run_time = (SELECT max(run_time) FROM monitor_logs)';
 
 /** One row a table (whole) and one for all partitions together, of the monitor's last run. */

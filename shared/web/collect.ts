@@ -67,7 +67,7 @@ async function monitor(ask: Ask): Promise<Monitored | null> {
   const terms: BalanceTerms = {
     offsetsConsumed: asCount(parts?.offsets_consumed), bronzeRows: asCount(parts?.bronze_rows), gapOffsets: asCount(parts?.gap_offsets),
     bronzeRowsRefined: asCount(parts?.bronze_rows_refined), silverRows: asCount(parts?.silver_rows), duplicates: asCount(parts?.duplicates),
-    superseded: asCount(parts?.superseded), quarantined: asCount(parts?.quarantined),
+    superseded: asCount(parts?.superseded), quarantined: asCount(parts?.quarantined), elsewhere: asCount(parts?.elsewhere),
     silverRowsAtGold: asCount(gold?.silver_rows), goldRows: asCount(gold?.gold_rows),
   };
   // Log tables and others that no equation is about have no verdict to give.

@@ -71,6 +71,8 @@ export interface BalanceTerms {
   readonly duplicates: bigint | null;
   readonly superseded: bigint | null;
   readonly quarantined: bigint | null;
+  /** Left to other pipelines over the same Bronze. */
+  readonly elsewhere: bigint | null;
   /** Silver at the version in Gold's txn, and Gold. */
   readonly silverRowsAtGold: bigint | null;
   readonly goldRows: bigint | null;

@@ -55,10 +55,15 @@ export function balanceSection(state: Section<BalanceCard>): Html {
     return html`<table><caption>${says} Checked <time datetime="${isoTime(checkedMs)}">${formatTime(checkedMs)}</time>.</caption>
 <thead><tr><th scope="col">Rows, all partitions</th><th scope="col" class="n">Count</th></tr></thead>
 ${ledger(['Offsets consumed', terms.offsetsConsumed], [['Bronze rows', terms.bronzeRows], ['Offsets in gaps', terms.gapOffsets]])}
-${ledger(['Bronze rows refined', terms.bronzeRowsRefined], [['Silver rows', terms.silverRows], ['Duplicates', terms.duplicates], ['Superseded', terms.superseded], ['Quarantined', terms.quarantined]])}
+${ledger(['Bronze rows refined', terms.bronzeRowsRefined], [['Silver rows', terms.silverRows], ['Duplicates', terms.duplicates], ['Superseded', terms.superseded], ['Quarantined', terms.quarantined], ...others(terms)])}
 ${ledger(['Silver rows scored', terms.silverRowsAtGold], [['Gold rows', terms.goldRows]])}
 </table>${verdict !== 'ok' && details.length > 0 && html`<ul>${details.map((detail) => html`<li class="wrap">${clip(detail, 300)}</li>`)}</ul>`}`;
   });
+}
+
+/** A lake with one pipeline has no such line. */
+function others({ elsewhere }: BalanceCard['terms']): LedgerLine[] {
+  return elsewhere === 0n ? [] : [['Left to other pipelines', elsewhere]];
 }
 
 type LedgerLine = readonly [name: string, count: bigint | null];

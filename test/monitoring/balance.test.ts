@@ -6,7 +6,7 @@ import { balance, worst, type BalanceFacts, type PartitionFacts, type TableRows 
 function partition(change: Partial<PartitionFacts> = {}): PartitionFacts {
   return {
     topic: 'events', incarnation: 'AbC', partition: 0, base: -1n, last: 99n, bronzeRows: 97n, gapOffsets: 3n, bronzeRowsAtSilver: 90n,
-    counted: { bronze: 90n, silver: 80n, duplicate: 4n, superseded: 1n, quarantine: 5n },
+    counted: { bronze: 90n, silver: 80n, duplicate: 4n, superseded: 1n, quarantine: 5n, elsewhere: 0n },
     ...change,
   };
 }
@@ -23,7 +23,7 @@ function counted(change: Partial<PartitionFacts['counted']>): BalanceFacts {
   return facts({ partitions: [partition({ counted: { ...partition().counted, ...change } })] });
 }
 
-const gone = partition({ partition: 1, counted: { bronze: 90n, silver: 80n, duplicate: 4n, superseded: 1n, quarantine: 5n } });
+const gone = partition({ partition: 1, counted: { bronze: 90n, silver: 80n, duplicate: 4n, superseded: 1n, quarantine: 5n, elsewhere: 0n } });
 
 const cases: [name: string, facts: BalanceFacts, verdict: string, wrong: [equation: string, by: bigint | null][]][] = [
   ['everything accounted for', facts(), 'ok', []],
@@ -75,7 +75,7 @@ describe('a missing term', () => {
     expect(balance(facts({ partitions: [partition({ [term]: null })] })).verdict).toBe('unknown');
   });
 
-  test.each(['bronze', 'silver', 'duplicate', 'superseded', 'quarantine'] as const)('count/%s makes the verdict unknown', (term) => {
+  test.each(['bronze', 'silver', 'duplicate', 'superseded', 'quarantine', 'elsewhere'] as const)('count/%s makes the verdict unknown', (term) => {
     expect(balance(counted({ [term]: null })).verdict).toBe('unknown');
   });
 
@@ -97,12 +97,12 @@ describe('a missing term', () => {
 const count = fc.bigInt({ min: 0n, max: 10n ** 15n });
 
 it('is ok for every consistent lake and broken after any one-off in it', () => {
-  const lake = fc.record({ base: fc.bigInt({ min: -1n, max: 10n ** 15n }), gaps: count, waiting: count, silver: count, duplicate: count, superseded: count, quarantine: count });
+  const lake = fc.record({ base: fc.bigInt({ min: -1n, max: 10n ** 15n }), gaps: count, waiting: count, silver: count, duplicate: count, superseded: count, quarantine: count, elsewhere: count });
   fc.assert(fc.property(fc.array(lake, { minLength: 1, maxLength: 4 }), fc.nat(), fc.constantFrom(1n, -1n), (lakes, pick, step) => {
     const partitions = lakes.map((l, index): PartitionFacts => {
-      const read = l.silver + l.duplicate + l.superseded + l.quarantine;
+      const read = l.silver + l.duplicate + l.superseded + l.quarantine + l.elsewhere;
       const bronzeRows = read + l.waiting;
-      const counted = { bronze: read, silver: l.silver, duplicate: l.duplicate, superseded: l.superseded, quarantine: l.quarantine };
+      const counted = { bronze: read, silver: l.silver, duplicate: l.duplicate, superseded: l.superseded, quarantine: l.quarantine, elsewhere: l.elsewhere };
       return { topic: 't', incarnation: 'none', partition: index, base: l.base, last: l.base + bronzeRows + l.gaps, bronzeRows, gapOffsets: l.gaps, bronzeRowsAtSilver: read, counted };
     });
     const sum = (term: 'silver' | 'quarantine') => lakes.reduce((total, l) => total + l[term], 0n);

@@ -21,7 +21,7 @@ const zero = { erased: 0n, expired: 0n };
 const facts: BalanceFacts = {
   partitions: [0, 1].map((partition) => ({
     topic: 'events', incarnation: 'AbC', partition, base: -1n, last: 9n, bronzeRows: 10n, gapOffsets: partition === 1 ? 1n : 0n, bronzeRowsAtSilver: 10n,
-    counted: { bronze: 10n, silver: 7n, duplicate: 1n, superseded: 1n, quarantine: 1n },
+    counted: { bronze: 10n, silver: 7n, duplicate: 1n, superseded: 1n, quarantine: 1n, elsewhere: 0n },
   })),
   silver: { rows: 14n, ...zero }, quarantine: { rows: 2n, ...zero }, silverAtGold: { rows: 14n, ...zero }, gold: { rows: null, ...zero },
 };
@@ -53,7 +53,7 @@ describe('monitor_logs', () => {
   it('keeps the terms, the freshness and the lag', () => {
     expect(rows[0]).toMatchObject({ run_time: 1_750_000_000_123_000n, run_id: 'r1', rows: 14n, lag_records: 3n, lag_s: 0.5, freshness_event_s: 1, freshness_broker_s: null, freshness_commit_s: 0.5, freshness_state: 'current' });
     expect(rows[1]).toMatchObject({ late_rows: 2n, silver_rows: 14n, lag_records: null });
-    expect(rows[6]).toMatchObject({ topic: 'events', incarnation: 'AbC', offsets_consumed: 10n, bronze_rows: 10n, gap_offsets: 1n, bronze_rows_refined: 10n, silver_rows: 7n, duplicates: 1n, superseded: 1n, quarantined: 1n });
+    expect(rows[6]).toMatchObject({ topic: 'events', incarnation: 'AbC', offsets_consumed: 10n, bronze_rows: 10n, gap_offsets: 1n, bronze_rows_refined: 10n, silver_rows: 7n, duplicates: 1n, superseded: 1n, quarantined: 1n, elsewhere: 0n });
   });
 });
 

@@ -33,7 +33,7 @@ describe('the files there are', () => {
     expect(rulesHash).toMatch(/^[0-9a-f]{16}$/u);
     expect(pipeline).toEqual({
       name: 'events', generation: 1,
-      topics: [{ name: 'events', payload: 'text', format: 'json', compression: 'none', start: 'earliest' }],
+      topics: [{ name: 'events', payload: 'text', format: 'json', compression: 'none', where: null, start: 'earliest' }],
       key: ['event_id'], eventTime: 'timestamp',
       columns: [
         { name: 'event_id', type: 'id', path: ['event_id'], required: true, allowed: null },
@@ -81,6 +81,10 @@ describe('one mistake', () => {
     ['"format": "json"', '"format": "xml"', 'p.json:6:54 topics[0].format is "xml" (there is "json", "avro", "json-schema", "protobuf")'],
     ['"format": "json"', '"format": "avro"', 'p.json:6:36 topics[0].payload is "text", but framed avro is no text: leave payload out, or say "bytes"'],
     ['"format": "json"', '"compression": "gzip"', 'p.json:6:36 topics[0].payload is "text", but gzip is no text: leave payload out, or say "bytes"'],
+    ['"start": "earliest"', '"where": {"equals": "a"}', 'p.json:6:71 topics[0].where names either a header or a field'],
+    ['"start": "earliest"', '"where": {"header": "h", "field": "$.f", "equals": "a"}', 'p.json:6:71 topics[0].where names either a header or a field'],
+    ['"start": "earliest"', '"where": {"field": "f", "equals": "a"}', 'p.json:6:81 topics[0].where.field is "f": a path is $.name or $.outer.inner'],
+    ['"start": "earliest"', '"where": {"header": "h", "equals": []}', 'p.json:6:97 topics[0].where.equals must have at least one value'],
     ['"start": "earliest"', '"start": 0', 'p.json:6:71 topics[0].start must be a text that is not empty'],
     ['"start": "earliest"', '"start": {"timestamp_ms": -1}', 'p.json:6:88 topics[0].start.timestamp_ms must be an integer from 0 to 9007199254740991'],
     ['{ "name": "events", "payload"', '{ "name": "a/b", "payload"', "p.json:6:15 topics[0].name is \"a/b\": a topic's name is at most 249 letters, digits, dots, underscores and dashes"],

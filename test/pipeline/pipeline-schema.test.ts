@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { ConfigError } from '../../shared/errors.ts';
 import { COLUMN_SHAPE, COLUMN_TYPES } from '../../shared/pipeline/pipeline-file/columns.ts';
 import { BOUNDS_SHAPE, CHECK_KINDS, RULE_ACTIONS, RULE_SHAPE } from '../../shared/pipeline/pipeline-file/rules.ts';
-import { MODEL_SHAPE, PIPELINE_SHAPE, START_SHAPE, TOPIC_COMPRESSIONS, TOPIC_FORMATS, TOPIC_SHAPE, parsePipelineFile } from '../../shared/pipeline/pipeline-file.ts';
+import { MODEL_SHAPE, PIPELINE_SHAPE, START_SHAPE, TOPIC_COMPRESSIONS, TOPIC_FORMATS, TOPIC_SHAPE, WHERE_SHAPE, parsePipelineFile } from '../../shared/pipeline/pipeline-file.ts';
 import { ruleSettings } from '../support/pipelines.ts';
 import type { Shape } from '../../shared/pipeline/pipeline-file/object-reader.ts';
 
@@ -28,6 +28,7 @@ const events = readFileSync(new URL('../../pipelines/events.json', import.meta.u
 const objects: readonly [string, Schema, Shape][] = [
   ['pipeline', schema, PIPELINE_SHAPE],
   ['topic', schema.$defs.topic, TOPIC_SHAPE],
+  ['where', schema.$defs.where, WHERE_SHAPE],
   ['start', schema.$defs.start, START_SHAPE],
   ['column', schema.$defs.column, COLUMN_SHAPE],
   ['rule', schema.$defs.rule, RULE_SHAPE],

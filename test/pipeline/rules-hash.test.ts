@@ -44,6 +44,14 @@ describe('the hash of the rules', () => {
     expect(hash({ topics: [us, { ...eu, format: 'avro' }] })).toBe(avro);
   });
 
+  test('changes with what a topic\'s records are taken by, not with the order of its values', () => {
+    const [eu, us] = orders.topics;
+    const where = (...equals: string[]) => hash({ topics: [{ ...eu, where: { by: { kind: 'header', name: 'type' }, equals } }, us] });
+    const hashes = [orders.rulesHash, where('a'), where('a', 'b'), hash({ topics: [{ ...eu, where: { by: { kind: 'field', path: ['type'] }, equals: ['a'] } }, us] })];
+    expect(new Set(hashes).size).toBe(4);
+    expect(where('b', 'a')).toBe(where('a', 'b'));
+  });
+
   test('changes with either setting', () => {
     const hashes = [ruleSettings, { ...ruleSettings, lateAfterMs: 1 }, { ...ruleSettings, futureAfterMs: 1 }].map((settings) => rulesHash(orders, settings));
     expect(new Set(hashes).size).toBe(3);

@@ -31,7 +31,7 @@ function series(name: string, median: number, rows: bigint, seed: number) {
 const bins = Array.from({ length: 30 }, (_, index) => ({ low: (index - 14) * 0.02, rows: BigInt(Math.round(9_000 * Math.exp(-(((index - 20) / 4.5) ** 2))) + (index < 14 ? 14 : 0)) }));
 const terms = {
   offsetsConsumed: 104_233n, bronzeRows: 104_229n, gapOffsets: 4n, bronzeRowsRefined: 104_229n, silverRows: 97_214n,
-  duplicates: 2_104n, superseded: 1_022n, quarantined: 3_889n, silverRowsAtGold: 97_214n, goldRows: 97_214n,
+  duplicates: 2_104n, superseded: 1_022n, quarantined: 3_889n, elsewhere: 0n, silverRowsAtGold: 97_214n, goldRows: 97_214n,
 };
 
 /** A lake in the middle of its day. */

@@ -36,8 +36,8 @@ INSERT INTO monitor_logs (run_time, run_id, "table", verdict, detail, lag_record
   ('2025-04-01 17:59:00+00', 'new', 'quarantine_events', 'ok', NULL, NULL, NULL),
   ('2025-04-01 17:59:00+00', 'new', 'cluster_logs', 'unknown', NULL, NULL, NULL);
 INSERT INTO monitor_logs (run_time, run_id, "table", verdict, silver_rows, gold_rows) VALUES ('2025-04-01 17:59:00+00', 'new', 'gold_anomaly_predictions', 'ok', 30000, 30000);
-INSERT INTO monitor_logs (run_time, run_id, "table", topic, incarnation, "partition", verdict, offsets_consumed, bronze_rows, gap_offsets, bronze_rows_refined, silver_rows, duplicates, superseded, quarantined)
-  SELECT '2025-04-01 17:59:00+00', 'new', 'bronze_events', 't', 'i', range, 'ok', 8000, 8000, 0, 8000, 7500, 100, 25, 375 FROM range(4);
+INSERT INTO monitor_logs (run_time, run_id, "table", topic, incarnation, "partition", verdict, offsets_consumed, bronze_rows, gap_offsets, bronze_rows_refined, silver_rows, duplicates, superseded, quarantined, elsewhere)
+  SELECT '2025-04-01 17:59:00+00', 'new', 'bronze_events', 't', 'i', range, 'ok', 8000, 8000, 0, 8000, 7500, 100, 25, 375, 0 FROM range(4);
 `;
 
 let instance: DuckDBInstance;

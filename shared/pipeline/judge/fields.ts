@@ -40,6 +40,11 @@ export function compileFields(columns: readonly ColumnDefinition[]): (text: stri
   };
 }
 
+/** The source text of one value; null where the path leads nowhere. */
+export function fieldSource(text: string, fields: readonly JsonField[], path: readonly string[]): string | null {
+  return sourceAt(text, fields.findLast(({ key }) => key === path[0]) ?? null, path.slice(1));
+}
+
 function sourceAt(text: string, field: JsonField | null, below: readonly string[]): string | null {
   let source = field && text.slice(field.valueStart, field.valueEnd);
   for (const name of below) source = source && memberSource(source, name);

@@ -22,7 +22,8 @@ const REFUSED_CHARACTER = /[ ,;{}()=\u0000-\u001f]/u;
 const NAME_LENGTH_MAX = 128;
 
 /** `$.a.b`: members by name. No wildcards, no indexes, no quoting. */
-const PATH = /^\$(\.[^.\s[\]'"*]+)+$/u;
+/** Of a value in the payload: `$.outer.inner`. */
+export const PATH = /^\$(\.[^.\s[\]'"*]+)+$/u;
 
 /** A column as far as it could be read: a name whose type is wrong is still a name, and no second mistake where a role names it. */
 export interface ReadColumn extends Omit<ColumnDefinition, 'type'> {
