@@ -5,7 +5,7 @@ import { metaDataActions } from '../delta/operations/alter.ts';
 import type { Snapshot } from '../delta/snapshot.ts';
 import type { DeltaTable, TableDefinition } from '../delta/table.ts';
 import { ConfigError, ConflictError } from '../errors.ts';
-import { BRONZE } from './tables.ts';
+import { BRONZE, EVENT_TIME, KEY } from './tables.ts';
 
 /** Old and new code side by side (semantics.md, section 6, `assay.generation`). */
 export const GENERATION = 'assay.generation';
@@ -47,11 +47,19 @@ export async function checkGeneration(table: DeltaTable, definition: TableDefini
   throw new ConflictError('pipeline/generation', `raising assay.generation of ${definition.name}: lost ${RAISE_ATTEMPTS_MAX} times to other commits; run again`);
 }
 
+/** Which rows are versions of one another, and which is the newest, was decided by these. A table of before they were written down has neither. */
+function changedRoles(table: Pick<MetaData, 'configuration'>, mine: TableDefinition): string[] {
+  return [KEY, EVENT_TIME].flatMap((property) => {
+    const [theirs, own] = [table.configuration[property], mine.configuration[property]];
+    return theirs === undefined || theirs === own ? [] : [`its ${property} ${theirs} would be ${own}`];
+  });
+}
+
 /**
  * The table's columns, then the new ones; those that the pipeline no longer has stay, and are null from now on.
  * Failures: ConfigError `pipeline/columns-changed` for what no reader of the older rows would survive.
  */
-export function raisedMetaData({ metaData, schema }: Snapshot, mine: TableDefinition): MetaData {
+export function raisedMetaData({ metaData, schema }: Pick<Snapshot, 'metaData' | 'schema'>, mine: TableDefinition): MetaData {
   const columns = new Map(schema.fields.map((column) => [column.name.toLowerCase(), column]));
   const isNew = ({ name }: { readonly name: string }) => !columns.has(name.toLowerCase());
   const problems = mine.schema.fields.filter((column) => !isNew(column)).flatMap((column) => {
@@ -59,6 +67,7 @@ export function raisedMetaData({ metaData, schema }: Snapshot, mine: TableDefini
     return name === column.name && sqlType(type) === sqlType(column.type) ? [] : [`${name} ${sqlType(type)} would be ${column.name} ${sqlType(column.type)}`];
   });
   if (String(metaData.partitionColumns) !== String(mine.partitionColumns)) problems.push(`its partition columns ${String(metaData.partitionColumns)} would be ${String(mine.partitionColumns)}`);
+  problems.push(...changedRoles(metaData, mine));
   if (problems.length > 0) {
     throw new ConfigError('pipeline/columns-changed', `raising ${mine.name} to assay.generation ${mine.configuration[GENERATION]}: ${problems.join('; ')}: rows that are there cannot follow; give a changed column a new name, or start a new lake`);
   }

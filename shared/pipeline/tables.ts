@@ -15,6 +15,10 @@ export const OFFSET_GAPS = 'offset_gaps';
 export const FEATURE_STATE = 'feature_state';
 export const MODEL_HISTORY = 'model_history';
 
+/** Properties of Silver: the names of the key's columns, sorted, as JSON; the name of the event time. */
+export const KEY = 'assay.key';
+export const EVENT_TIME = 'assay.event_time';
+
 /** A record's place: unique in Bronze, and in quarantine. */
 export const SOURCE_COLUMNS = ['topic', 'incarnation', 'partition', 'offset'] as const;
 
@@ -50,7 +54,8 @@ export function pipelineTables(pipeline: Pipeline): TableDefinition[] {
   const own = (name: string, description: string, fields: StructField[], partitionColumns: readonly string[] = []): TableDefinition => {
     const schema = struct(...fields);
     const hash = name === BRONZE ? hashOf(schema) : hashOf([schema, pipeline.rulesHash]);
-    return { name, description, schema, partitionColumns, configuration: { 'assay.generation': String(pipeline.generation), 'assay.hash': hash } };
+    const roles: Record<string, string> = name === SILVER ? { [KEY]: JSON.stringify(pipeline.key.toSorted()), [EVENT_TIME]: pipeline.eventTime } : {};
+    return { name, description, schema, partitionColumns, configuration: { 'assay.generation': String(pipeline.generation), 'assay.hash': hash, ...roles } };
   };
   return [
     own(BRONZE, 'Every record as it came, once', [

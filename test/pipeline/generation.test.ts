@@ -82,6 +82,22 @@ describe('an upgrade', () => {
     expect(await worker.rows('gold_anomaly_predictions', 'SELECT event_id FROM rows')).toHaveLength(3);
   });
 
+  test('a dropped column may come back with its type, but with no other', async () => {
+    const city = { name: 'city', type: 'string', required: false };
+    const first = await lakes.open({ pipelineText: changed({ 'assay.generation': 1, columns: [...columns, city] }) });
+    await first.ingest([record(0, event('a', { city: 'Lyon' }))]);
+    await first.drain();
+    const without = await lakes.another(first, { pipelineText: changed({}) });
+    await without.ingest([record(1, event('b'))]);
+    await without.drain();
+    const asNumber = await lakes.another(first, { pipelineText: changed({ 'assay.generation': 3, columns: [...columns, { ...city, type: 'double' }] }) });
+    await without.ingest([record(2, event('c', { city: 'Bern' }))]);
+    await expect(asNumber.refine()).rejects.toMatchObject({ code: 'pipeline/columns-changed' });
+    const back = await lakes.another(first, { pipelineText: changed({ 'assay.generation': 3, columns: [...columns, city] }) });
+    await back.drain();
+    expect(await back.rows('silver_events', 'SELECT event_id, city FROM rows ORDER BY 1')).toEqual([{ event_id: 'a', city: 'Lyon' }, { event_id: 'b', city: null }, { event_id: 'c', city: 'Bern' }]);
+  });
+
   test('a column that the pipeline drops stays, and is null from then on', async () => {
     const text = changed({ 'assay.generation': 1, columns: [...columns, { name: 'city', type: 'string', required: false }] });
     const first = await lakes.open({ pipelineText: text });
@@ -93,10 +109,34 @@ describe('an upgrade', () => {
     expect(await worker.rows('silver_events', 'SELECT event_id, city FROM rows ORDER BY 1')).toEqual([{ event_id: 'a', city: 'Lyon' }, { event_id: 'b', city: null }]);
   });
 
+  test('a rename is a new column: the old one is null from then on, the new one before', async () => {
+    await old.ingest([record(0, event('a'))]);
+    await old.drain();
+    const renamed = columns.map((column) => ('name' in column && column.name === 'value' ? { ...column, name: 'amount', path: '$.value' } : column));
+    const worker = await newer({ columns: renamed, features: ['amount'] });
+    await worker.ingest([record(1, event('b', { value: '7' }))]);
+    await worker.refine();
+    expect(await worker.rows('silver_events', 'SELECT event_id, value, amount FROM rows ORDER BY 1')).toEqual([{ event_id: 'a', value: 50, amount: null }, { event_id: 'b', value: null, amount: 7 }]);
+  });
+
+  test('a field whose value does not fit the new column\'s type is rejected for it, and stops nothing', async () => {
+    await old.ingest([record(0, event('a', { size: 1 }))]);
+    await old.drain();
+    const worker = await newer({ columns: [...columns, { name: 'size', type: 'long', required: false }] });
+    await worker.ingest([record(1, event('b', { size: 'large' })), record(2, event('c', { size: 1.5 })), record(3, event('d', { size: '9007199254740993' })), record(4, event('e', { size: null })), record(5, event('f'))]);
+    await worker.drain();
+    expect(await worker.rows('silver_events', 'SELECT event_id, size FROM rows ORDER BY 1')).toEqual([
+      { event_id: 'a', size: null }, { event_id: 'd', size: 9007199254740993n }, { event_id: 'e', size: null }, { event_id: 'f', size: null },
+    ]);
+    expect(await worker.rows('quarantine_events', 'SELECT reason, count(*)::INTEGER AS n FROM rows GROUP BY reason')).toEqual([{ reason: 'invalid_size', n: 2 }]);
+  });
+
   test.each([
     { what: 'another type', change: { columns: columns.map((column) => ('name' in column && column.name === 'value' ? { ...column, type: 'long' } : column)) } },
     { what: 'another case', change: { columns: columns.map((column) => ('name' in column && column.name === 'value' ? { ...column, name: 'VALUE' } : column)), features: ['VALUE'] } },
     { what: 'other partitions', change: { partition_by: [] } },
+    { what: 'another key', change: { key: ['event_id', 'event_type'] } },
+    { what: 'another event time', change: { columns: [...columns, { name: 'seen', type: 'timestamp' }], event_time: 'seen' } },
   ])('$what cannot follow the rows that are there: refused, nothing is written', async ({ change }) => {
     await old.ingest([record(0, event('a'))]);
     await old.drain();
