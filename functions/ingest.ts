@@ -18,6 +18,7 @@ for (const [i, topic] of topics.entries()) {
       dataType: 'binary',
       keyDataType: 'Binary',
       ...(config.kafkaProtocol === 'plaintext' ? {} : { protocol: config.kafkaProtocol }),
+      ...(config.kafkaCaFile === null ? {} : { sslCaLocation: '%KAFKA_CA_FILE%' }),
       ...(sasl ? { authenticationMode: config.kafkaAuthentication, username: '%KAFKA_USERNAME%', password: '%KAFKA_PASSWORD%' } : {}),
     }),
     // Beside the extension's own endless retry (host.json): this one holds whatever extension is installed.

@@ -1,6 +1,6 @@
 import type { Consumer } from '@platformatic/kafka';
 import { AssayError, TransientError } from '../shared/errors.ts';
-import { KafkaBroker, clientOptions } from '../shared/sources/kafka-broker.ts';
+import { KafkaBroker, clientOptions, reason } from '../shared/sources/kafka-broker.ts';
 import type { KafkaConnection } from '../shared/sources/kafka-broker.ts';
 import type { KafkaRecord } from '../shared/sources/record.ts';
 import { GroupMember, memberOptions } from './kafka-source/group-member.ts';
@@ -226,8 +226,7 @@ export class KafkaSource implements DrainableSource {
   #transient(what: string, cause: unknown): TransientError {
     const { brokers: addresses, topic } = this.#options;
     const brokers = addresses.join(',');
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    const message = `${what} for topic '${topic}' at ${brokers}: ${reason} Check that the broker is up and the topic exists; what was not committed comes again.`;
+    const message = `${what} for topic '${topic}' at ${brokers}: ${reason(cause)} Check that the broker is up and the topic exists; what was not committed comes again.`;
     return new TransientError('kafka/consumer', message, { cause, facts: { brokers, topic } });
   }
 

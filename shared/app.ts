@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { tmpdir } from 'node:os';
 import { readFile } from 'node:fs/promises';
 import { systemClock } from './clock.ts';
@@ -125,5 +125,6 @@ export function kafkaConnection(config: Config): KafkaConnection {
   const sasl = kafkaProtocol.startsWith('sasl') && username !== null && password !== null
     ? { sasl: { mechanism: MECHANISMS[config.kafkaAuthentication], username, password } }
     : {};
-  return { brokers, clientId: 'assay', ...sasl, tls: kafkaProtocol === 'ssl' || kafkaProtocol === 'saslSsl' };
+  const ca = config.kafkaCaFile === null ? {} : { caFile: resolve(ROOT, config.kafkaCaFile) };
+  return { brokers, clientId: 'assay', ...sasl, tls: kafkaProtocol === 'ssl' || kafkaProtocol === 'saslSsl', ...ca };
 }

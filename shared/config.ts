@@ -122,6 +122,7 @@ const settings = {
   kafkaAuthentication: choice('KAFKA_AUTHENTICATION', ['plain', 'scramSha256', 'scramSha512'], 'SASL mechanism, where the protocol has SASL.', { default: 'plain' }),
   kafkaUsername: optionalText('KAFKA_USERNAME', 'SASL user. Event Hubs: `$ConnectionString`.'),
   kafkaPassword: secret('KAFKA_PASSWORD', 'SASL password; in Azure a Key Vault reference. Event Hubs: the connection string.'),
+  kafkaCaFile: optionalText('KAFKA_CA_FILE', 'PEM file of the authority that vouches for the brokers, relative to the app; empty: the public ones. For the trigger and for the app\'s own questions.'),
   schemaRegistryUrl: registryUrl('SCHEMA_REGISTRY_URL', 'Schema registry of topics whose format is `avro`, `json-schema` or `protobuf`: `https://host[:port][/path]`, without credentials.'),
   schemaRegistryUsername: optionalText('SCHEMA_REGISTRY_USERNAME', 'Basic authentication at the registry; Confluent Cloud: the API key.'),
   schemaRegistryPassword: secret('SCHEMA_REGISTRY_PASSWORD', 'Its password, or the API secret; in Azure a Key Vault reference.'),
