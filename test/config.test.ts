@@ -40,6 +40,11 @@ describe('parseConfig', () => {
   it.each([
     [{ KAFKA_PROTOCOL: 'saslSsl', KAFKA_USERNAME: 'me' }, 'needs KAFKA_USERNAME and KAFKA_PASSWORD'],
     [{ KAFKA_USERNAME: 'me', KAFKA_PASSWORD: 'hunter2' }, 'sends neither'],
+    [{ SCHEMA_REGISTRY_URL: 'https://me:hunter2@registry' }, 'SCHEMA_REGISTRY_URL has credentials'],
+    [{ SCHEMA_REGISTRY_URL: 'https://registry?token=hunter2' }, 'SCHEMA_REGISTRY_URL has credentials'],
+    [{ SCHEMA_REGISTRY_URL: 'registry:8081' }, 'SCHEMA_REGISTRY_URL is no http or https URL'],
+    [{ SCHEMA_REGISTRY_USERNAME: 'me' }, 'SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD go together'],
+    [{ SCHEMA_REGISTRY_PASSWORD: 'hunter2' }, 'SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD go together'],
   ])('holds protocol and credentials together, and never shows them: %o', (env, part) => {
     const text = message({ LAKE_URL: 'file:lake', ...env });
     expect(text).toContain(part);

@@ -91,6 +91,13 @@ describe('the built app', () => {
     await expect(refused(overrides)).rejects.toThrow(message);
   });
 
+  it('does not start with a topic whose schemas nobody is named to have', async () => {
+    writeFileSync(path.join(appDir, 'pipelines', 'formats.json'), readFileSync(new URL('../fixtures/formats.json', import.meta.url)));
+    await expect(refused({ PIPELINE_FILE: 'pipelines/formats.json' })).rejects.toThrow(/topic in.avro has the format avro.*SCHEMA_REGISTRY_URL is not set/);
+    const { functions } = await register({ PIPELINE_FILE: 'pipelines/formats.json', KAFKA_TOPICS: '', SCHEMA_REGISTRY_URL: 'http://127.0.0.1:1' });
+    expect(functions.map(({ binding }) => binding['topic']).filter(Boolean)).toEqual(['in.avro', 'in.avro.gz', 'in.proto', 'in.json-schema', 'in.json.gz', 'in.json']);
+  });
+
   it('does not start with a pipeline file that has a mistake, and says where', async () => {
     writeFileSync(path.join(appDir, 'pipelines', 'broken.json'), '{\n  "name": 1\n}');
     await expect(refused({ PIPELINE_FILE: 'pipelines/broken.json' })).rejects.toThrow(/2:\d+|line 2/);
