@@ -10,6 +10,8 @@ import { quarantineReplayCommand } from './quarantine-replay.ts';
 import { quarantineShowCommand } from './quarantine-show.ts';
 import { resetCommand } from './reset.ts';
 import { runCommand } from './run.ts';
+import { schemaPromoteCommand } from './schema-promote.ts';
+import { schemaShowCommand } from './schema-show.ts';
 import { sqlCommand } from './sql.ts';
 import { startCommand } from './start.ts';
 import { statusCommand } from './status.ts';
@@ -23,6 +25,6 @@ import { tableRestoreCommand } from './table-restore.ts';
 export const commands: readonly Command[] = [
   startCommand, runCommand, demoCommand, produceCommand,
   tableListCommand, tableDescribeCommand, tableReadCommand, tableHistoryCommand, tableChangesCommand, tableRestoreCommand, sqlCommand, openCommand,
-  quarantineListCommand, quarantineShowCommand, quarantineReplayCommand,
+  quarantineListCommand, quarantineShowCommand, quarantineReplayCommand, schemaShowCommand, schemaPromoteCommand,
   statusCommand, doctorCommand, pauseCommand, resumeCommand, resetCommand, benchCommand,
 ];
