@@ -1,6 +1,7 @@
 import { arch, cpus, platform, totalmem } from 'node:os';
 import duckdbPackage from '@duckdb/node-api/package.json' with { type: 'json' };
 import onnxPackage from 'onnxruntime-node/package.json' with { type: 'json' };
+import type { Flags } from '../cli/command.ts';
 
 /** One line of a benchmark: what ran, on what, and what it took. Null where the benchmark does not measure it. */
 export interface BenchResult {
@@ -14,6 +15,8 @@ export interface BenchResult {
   readonly bytes_out: number | null;
   readonly requests: number | null;
   readonly versions: Readonly<Record<string, string>>;
+  /** What else it found out; units last in the names. */
+  readonly measured?: Readonly<Record<string, number>>;
 }
 
 export const versions: Readonly<Record<string, string>> = {
@@ -47,6 +50,18 @@ export async function measure<T>(work: () => Promise<T>): Promise<Measured<T>> {
   }
 }
 
-function round(seconds: number): number {
+/** Nothing asked for. */
+export const noFlags: Flags = withFlags({});
+
+/** Options as if they had been typed. */
+export function withFlags(options: Readonly<Record<string, string>>): Flags {
+  return {
+    text: (name) => options[name], list: (name) => (options[name] === undefined ? [] : [options[name]]), has: () => false,
+    integer: (name, fallback) => (options[name] === undefined ? fallback : Number(options[name])),
+  };
+}
+
+/** To three places. */
+export function round(seconds: number): number {
   return Math.round(seconds * 1000) / 1000;
 }

@@ -17,9 +17,9 @@ const benchmarks: Readonly<Record<string, (flags: Flags, emit: (result: BenchRes
 
 export const benchCommand: Command = {
   name: 'bench',
-  usage: `${Object.keys(benchmarks).join('|')} [--events N] [--seed S] [--json]`,
+  usage: `${Object.keys(benchmarks).join('|')} [--events N] [--seed S] [--json]; ingest: [--brokers HOST:PORT [--topic T]] [--latency [--seconds N]]`,
   summary: 'Measures on a fresh directory lake: one line a result, with --json one JSON object a line',
-  options: { events: { type: 'string' }, seed: { type: 'string' } },
+  options: { events: { type: 'string' }, seed: { type: 'string' }, brokers: { type: 'string' }, topic: { type: 'string' }, latency: { type: 'boolean' }, seconds: { type: 'string' } },
   run: async ({ positionals, flags, out }) => {
     const name = positionals[0] ?? '';
     const benchmark = benchmarks[name];
@@ -29,10 +29,11 @@ export const benchCommand: Command = {
   },
 };
 
-function line({ name, parameters, wall_s, cpu_s, peak_mb, rows, bytes_in, bytes_out, requests }: BenchResult): string {
+function line({ name, parameters, wall_s, cpu_s, peak_mb, rows, bytes_in, bytes_out, requests, measured = {} }: BenchResult): string {
   const asked = Object.entries(parameters).map(([key, value]) => `${key} ${value}`).join(', ');
+  const found = Object.entries(measured).map(([key, value]) => `  ${key} ${value}`).join('');
   const costs = requests === null ? '' : `  ${requests} requests, ${mb(bytes_in)} in, ${mb(bytes_out)} out`;
-  return `${name.padEnd(17)} ${rows.toLocaleString('en-US').padStart(10)} rows ${wall_s.toFixed(2).padStart(8)} s ${cpu_s.toFixed(2).padStart(8)} CPU s ${String(peak_mb).padStart(5)} MB${costs}  (${asked})`;
+  return `${name.padEnd(17)} ${rows.toLocaleString('en-US').padStart(10)} rows ${wall_s.toFixed(2).padStart(8)} s ${cpu_s.toFixed(2).padStart(8)} CPU s ${String(peak_mb).padStart(5)} MB${costs}${found}  (${asked})`;
 }
 
 function mb(bytes: number | null): string {
