@@ -1,4 +1,5 @@
-import { setTimeout } from 'node:timers/promises';
+import { watch } from 'node:fs/promises';
+import { join } from 'node:path';
 import { BRONZE } from '../../shared/pipeline/tables.ts';
 import { buildIfStale } from '../build.ts';
 import { APP_DIR } from '../cli/local-lake.ts';
@@ -14,7 +15,6 @@ import type { IngestResult, IngestTask } from './ingest-child.ts';
 import { measure, round, withFlags } from './result.ts';
 
 const EVENTS_PER_S = 1_000;
-const LOOK_EVERY_MS = 20;
 /** Ingest alone, as its peers were measured. */
 const OTHERS = ['refine', 'score', 'train', 'maintain', 'monitor'];
 
@@ -30,8 +30,8 @@ class TimedTarget extends LogTarget {
 }
 
 /**
- * At 1,000 events a second into the embedded log, with the host's own trigger: from appended to visible in Bronze's log, by another reader's view that
- * is refreshed every 20 ms. Producer, log, host and reader are this process: the CPU is theirs together.
+ * At 1,000 events a second into the embedded log, with the host's own trigger: from appended to visible in Bronze's log, by another reader's view
+ * that is refreshed when something happens there. Producer, log, host and reader are this process: the CPU is theirs together.
  */
 export async function measureLatency({ windowS, seconds, seed }: Extract<IngestTask, { kind: 'latency' }>, dir: string): Promise<IngestResult> {
   const opened = await openBenchLake(dir);
@@ -60,10 +60,9 @@ export async function measureLatency({ windowS, seconds, seed }: Extract<IngestT
   };
   const spent = await measure(async () => {
     const producing = producePaced({ stream, target, signal: new AbortController().signal, stepMs: 10 });
-    while (delaysMs.length < EVENTS_PER_S * seconds) {
-      await look();
-      await setTimeout(LOOK_EVERY_MS);
-    }
+    const commits = watch(join(dir, 'lake', BRONZE, '_delta_log'))[Symbol.asyncIterator]();
+    for (; delaysMs.length < EVENTS_PER_S * seconds; await commits.next()) await look();
+    await commits.return?.();
     await producing;
   });
   await host.stop();
