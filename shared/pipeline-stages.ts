@@ -47,7 +47,7 @@ export function pipelineStages(own: PipelineLake, options: StagesOptions): Pipel
   const champions = new Champions({ ...own, clock, shipped: options.shipped, say });
   const router = compileRouter(own.pipeline, pipelines.map(({ pipeline }) => pipeline));
   const judge = compileRules(own.pipeline, config, { schemas: openSchemas(config, clock), router });
-  const looks = { ...own, clock, topics: isFirst && config.kafkaTopics.length > 0 ? config.kafkaTopics : topics.map((topic) => topic.name), targetS: config.staleAfterS };
+  const looks = { ...own, clock, topics: topicsOfInterest(topics.map((topic) => topic.name), isFirst, config), targetS: config.staleAfterS };
   return {
     name,
     task: (stage) => (isFirst ? stage : `${name}.${stage}`),
@@ -70,4 +70,10 @@ async function train(champions: Champions, config: Config, clock: Clock): Promis
   if (clock.nowMs() < dueMs) return { kind: 'nothing-to-do' };
   const manifest = await champions.retrain({ rowsMin: config.trainRowsMin, by: 'train', why: since === null ? 'no champion yet' : `the champion is older than ${config.retrainAfterMs} ms` });
   return manifest === null ? { kind: 'nothing-to-do' } : { kind: 'committed', rows: manifest.rows, version: BigInt(manifest.version), more: false };
+}
+
+/** KAFKA_TOPICS says what is read; what no pipeline file names is the first one's. */
+function topicsOfInterest(named: readonly string[], isFirst: boolean, { kafkaTopics }: Config): readonly string[] {
+  if (kafkaTopics.length === 0) return named;
+  return isFirst ? kafkaTopics : kafkaTopics.filter((topic) => named.includes(topic));
 }

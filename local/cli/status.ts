@@ -1,5 +1,5 @@
 import { systemClock } from '../../shared/clock.ts';
-import { ConfigError, TransientError } from '../../shared/errors.ts';
+import { ConfigError } from '../../shared/errors.ts';
 import { freshness } from '../../shared/monitoring/freshness.ts';
 import type { Freshness } from '../../shared/monitoring/freshness.ts';
 import { openState } from '../../shared/open-state.ts';
@@ -100,11 +100,9 @@ async function observe(reader: LakeReader, flags: Flags, out: Output): Promise<M
   if (connection === null) return observePipeline({ ...options, broker: null });
   const broker = new KafkaBroker(connection);
   try {
-    return await observePipeline({ ...options, broker });
-  } catch (error) {
-    if (!(error instanceof TransientError) || !error.code.startsWith('kafka/')) throw error;
-    out.note(`The lag is not known: ${error.message}`);
-    return await observePipeline({ ...options, broker: null });
+    const report = await observePipeline({ ...options, broker });
+    for (const why of report.tables.flatMap((table) => table.lag?.unknown ?? [])) out.note(`The lag is not known: ${why}`);
+    return report;
   } finally {
     await broker.close();
   }

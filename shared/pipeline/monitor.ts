@@ -4,10 +4,11 @@ import { scanLive } from '../delta/operations/scan.ts';
 import type { Snapshot } from '../delta/snapshot.ts';
 import { parseStats } from '../delta/stats.ts';
 import { progressOf } from '../delta/snapshot.ts';
+import { TransientError } from '../errors.ts';
 import { balance } from '../monitoring/balance.ts';
 import type { Balance, Term } from '../monitoring/balance.ts';
 import { freshness, lag } from '../monitoring/freshness.ts';
-import type { Lag } from '../monitoring/freshness.ts';
+import type { Lag, PartitionLagFacts } from '../monitoring/freshness.ts';
 import { monitorRows } from '../monitoring/rows.ts';
 import type { MonitoredTable } from '../monitoring/rows.ts';
 import type { Broker } from '../sources/broker.ts';
@@ -70,14 +71,23 @@ export async function monitor(options: MonitorOptions): Promise<MonitorReport> {
 async function readLag({ lake, topics, broker }: MonitorOptions, nowMs: number): Promise<Lag> {
   if (broker === null) return { records: null, seconds: null, unknown: ['no broker is configured'] };
   const { snapshot } = (await lake.table(BRONZE)).delta;
-  const partitions = await Promise.all(topics.map(async (topic) => {
-    const incarnation = incarnationOf(topic, await broker.topicId(topic), snapshot);
-    return (await broker.offsets(topic)).map(({ partition, earliest, latest }) => {
-      const last = progressOf(snapshot, laneAppId({ topic, incarnation, partition }));
-      return { topic, partition, endOffset: latest, nextOffset: last === null ? earliest : last + 1n, sinceMs: null };
-    });
-  }));
-  return lag(partitions.flat(), nowMs);
+  const partitions: PartitionLagFacts[] = [];
+  const unknown: string[] = [];
+  for (const topic of topics) {
+    try {
+      const incarnation = incarnationOf(topic, await broker.topicId(topic), snapshot);
+      for (const { partition, earliest, latest } of await broker.offsets(topic)) {
+        const last = progressOf(snapshot, laneAppId({ topic, incarnation, partition }));
+        partitions.push({ topic, partition, endOffset: latest, nextOffset: last === null ? earliest : last + 1n, sinceMs: null });
+      }
+    } catch (error) {
+      // A broker that is away, or a topic that nobody has made yet, is no reason not to look at the tables.
+      if (!(error instanceof TransientError)) throw error;
+      unknown.push(`${topic}: ${error.message}`);
+    }
+  }
+  const found = lag(partitions, nowMs);
+  return unknown.length === 0 ? found : { records: null, seconds: null, unknown: [...unknown, ...found.unknown] };
 }
 
 /** What a table's stage has not consumed yet: records before Bronze, source versions before the others. */
