@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../../shared/clock.ts';
 import { ConfigError } from '../../shared/errors.ts';
@@ -161,7 +161,7 @@ export async function fillOnce(feed: Feed & { log: EventLog }, flags: Flags, opt
   }
   if (flags.text('events') === undefined) return null;
   const wanted = { ...streamIdentity(feed, flags, target), startMs: START_MS };
-  const source = keptStream(streamFile(feed.log), wanted, flags.integer('events', 0));
+  const source = keptStream(streamFile(feed), wanted, flags.integer('events', 0));
   return journaled(feed, STREAM, (own) => produceAll({ source, target: own, ...options }));
 }
 
@@ -170,11 +170,11 @@ export async function fillLive(feed: Feed & { log: EventLog }, flags: Flags, opt
   const target = new LogTarget(feed.log, feed.topics[0]);
   return journaled(feed, STREAM, async (own) => {
     const log = { counts: (await own.counts())!, nowMs: systemClock.nowMs() };
-    return producePaced({ stream: liveStream(streamFile(feed.log), streamIdentity(feed, flags, target), log), target: own, ...options });
+    return producePaced({ stream: liveStream(streamFile(feed), streamIdentity(feed, flags, target), log), target: own, ...options });
   });
 }
 
-/** The one seeded stream of a log, whether it was filled at once or live. */
+/** The one seeded stream of a topic, whether it was filled at once or live. */
 const STREAM = 'stream';
 
 function streamIdentity(feed: Feed & { log: EventLog }, flags: Flags, target: LogTarget): StreamIdentity {
@@ -191,13 +191,19 @@ async function inputIdentity(path: string, eventType: string | undefined): Promi
 
 /** Lets a source go on after the records it wrote itself, whatever else is in the topic. */
 async function journaled(feed: Feed & { log: EventLog }, source: string, produce: (own: ProduceTarget) => Promise<ProduceReport>): Promise<ProduceReport> {
-  const journal = new ProduceJournal(join(feed.log.dir, `produced-${feed.topics[0]}.json`));
+  const journal = new ProduceJournal(journalFile(feed.log, feed.topics[0]));
   const held = journal.begin(source, feed.log.ends(feed.topics[0]));
   const report = await produce(asHolding(new LogTarget(feed.log, feed.topics[0]), held));
   journal.end(feed.log.ends(feed.topics[0]));
   return report;
 }
 
-function streamFile(log: EventLog): string {
-  return join(log.dir, 'stream.json');
+/** A log from before there could be several topics keeps that of its only one in `stream.json`. */
+function streamFile({ log, topics }: Feed & { log: EventLog }): string {
+  const [own, only] = [`stream-${topics[0]}.json`, 'stream.json'].map((name) => join(log.dir, name));
+  return !existsSync(own) && existsSync(only) && existsSync(journalFile(log, topics[0])) ? only : own;
+}
+
+function journalFile(log: EventLog, topic: string): string {
+  return join(log.dir, `produced-${topic}.json`);
 }

@@ -30,7 +30,7 @@ describe('range assignment', () => {
       const result = assigned(members, counts);
       expect([...result.keys()].sort()).toEqual(Object.keys(members).sort());
       for (const [topic, count] of Object.entries(counts)) {
-        const readers = Object.keys(members).filter((member) => members[member].includes(topic));
+        const readers = Object.keys(members).filter((member) => (members[member] as string[]).includes(topic));
         const given = [...result].flatMap(([member, own]) => (own.get(topic) ?? []).map((partition) => ({ member, partition })));
         expect(given.every(({ member }) => readers.includes(member))).toBe(true);
         expect(given.map(({ partition }) => partition).sort((a, b) => a - b)).toEqual(readers.length === 0 ? [] : Array.from({ length: count }, (_, i) => i));
