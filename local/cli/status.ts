@@ -64,7 +64,7 @@ async function readStatus(reader: LakeReader, flags: Flags, out: Output): Promis
   const observed = missing.length === 0 ? await observe(reader, flags, out) : null;
   const state = await readState(reader, out);
   const stages = await Promise.all(STAGES.map(async ([stage, table]) => ({
-    stage, table, ...(await tableStatus(table, reader, observed)), paused: state.paused.get(stage) ?? null, lastRun: state.summaries.get(stage) ?? null,
+    stage, table, ...(await tableStatus(table, reader, observed)), paused: state.paused.get(taskOf(stage, reader)) ?? null, lastRun: state.summaries.get(taskOf(stage, reader)) ?? null,
   })));
   return {
     lake: url, stages, verdict: observed?.balance.verdict ?? 'unknown',
@@ -114,7 +114,12 @@ interface State {
 }
 
 /** Operator state may be out of this machine's reach; then it is told so, and the tables are shown all the same. */
-async function readState({ lake, config, access }: LakeReader, out: Output): Promise<State> {
+/** Under which a stage is noted: that of a further pipeline bears its name. */
+function taskOf(stage: string, { pipelines, pipeline }: LakeReader): string {
+  return pipeline === pipelines[0].pipeline || stage === 'ingest' ? stage : `${pipeline.name}.${stage}`;
+}
+
+async function readState({ pipelines: [{ lake }], config, access }: LakeReader, out: Output): Promise<State> {
   try {
     const env = access.connectionString === null ? process.env : { ...process.env, AzureWebJobsStorage: access.connectionString };
     const state = await openState(config, env, lake.store, systemClock);
