@@ -2,6 +2,8 @@ import type { Consumer } from '@platformatic/kafka';
 import { ConfigError } from '../../shared/errors.ts';
 import { committedRecords } from '../../shared/sources/committed-records.ts';
 import type { KafkaBroker } from '../../shared/sources/kafka-broker.ts';
+import { KafkaFetcher } from '../../shared/sources/kafka-fetcher.ts';
+import type { FetchResponse, Leader } from '../../shared/sources/kafka-fetcher.ts';
 import type { KafkaRecord } from '../../shared/sources/record.ts';
 import { PartitionFeed } from './partition-feed.ts';
 
@@ -30,14 +32,13 @@ export interface TopicReaderOptions {
 interface TopicMetadata {
   readonly id: string;
   readonly partitions: readonly { readonly leader: number }[];
+  readonly brokers: ReadonlyMap<number, Leader>;
 }
-
-type FetchResponse = Awaited<ReturnType<Consumer['fetch']>>;
 
 const SLICE_RECORDS = 500;
 /** A partition with fewer records waiting is fetched again while the caller works. */
 const WAITING_MIN = 5000;
-const FETCH = { maxWaitTime: 500, minBytes: 1, maxBytes: 16 << 20 };
+const FETCH_BYTES_MAX = 16 << 20;
 const PARTITION_BYTES_MAX = 1 << 20;
 const OFFSET_OUT_OF_RANGE = 1;
 
@@ -45,6 +46,7 @@ const OFFSET_OUT_OF_RANGE = 1;
 export class TopicReader {
   readonly #options: TopicReaderOptions;
   readonly #fetching = new Map<number, Promise<void>>();
+  #fetcher: Promise<KafkaFetcher> | null = null;
   #feeds: PartitionFeed[] = [];
   #topicId = '';
   /** Counts assignments: an answer to a fetch of an earlier one is dropped. */
@@ -109,7 +111,7 @@ export class TopicReader {
     if (topic.id !== this.#topicId) return false;
     for (const [node, feeds] of Map.groupBy(low, (feed) => topic.partitions[feed.partition].leader)) {
       if (this.#fetching.has(node)) continue;
-      const fetching = this.#fetch(node, feeds, generation).catch((error: unknown) => { this.#failure = error; });
+      const fetching = this.#fetch(topic.brokers.get(node), feeds, generation).catch((error: unknown) => { this.#failure = error; });
       this.#fetching.set(node, fetching.finally(() => this.#fetching.delete(node)).finally(() => this.#options.onFetched()));
     }
     return true;
@@ -128,7 +130,8 @@ export class TopicReader {
 
   async topic(): Promise<TopicMetadata> {
     const { client, topic } = this.#options;
-    return (await client.metadata({ topics: [topic] })).topics.get(topic)!;
+    const { topics, brokers } = await client.metadata({ topics: [topic] });
+    return { ...topics.get(topic)!, brokers };
   }
 
   async close(): Promise<void> {
@@ -146,49 +149,52 @@ export class TopicReader {
     }
   }
 
-  async #fetch(node: number, feeds: readonly PartitionFeed[], generation: number): Promise<void> {
-    const partitions = feeds.map(({ partition, fetchOffset }) => ({
-      partition,
-      fetchOffset,
-      currentLeaderEpoch: -1,
-      lastFetchedEpoch: -1,
-      partitionMaxBytes: PARTITION_BYTES_MAX,
-    }));
-    let response: FetchResponse;
-    try {
-      response = await this.#options.client.fetch({ ...FETCH, node, topics: [{ topicId: this.#topicId, partitions }] });
-    } catch (error) {
-      if (generation === this.#generation) await this.#recover(error, generation);
-      return;
-    }
-    if (generation !== this.#generation) return;
+  async #fetch(leader: Leader | undefined, feeds: readonly PartitionFeed[], generation: number): Promise<void> {
+    const response = await this.#ask(leader, feeds).catch((error: unknown) => this.#askAgain(error, generation));
+    if (response === null || generation !== this.#generation) return;
     const byPartition = new Map(feeds.map((feed) => [feed.partition, feed]));
-    for (const fetched of response.responses.flatMap((topic) => topic.partitions)) {
+    const answers = response.responses.flatMap((topic) => topic.partitions);
+    for (const fetched of answers) {
       const feed = byPartition.get(fetched.partitionIndex);
-      if (feed === undefined) continue;
+      if (feed === undefined || fetched.errorCode !== 0) continue;
       const { records, next } = committedRecords(fetched, this.#options.topic, feed.fetchOffset);
       feed.add(records, next);
     }
+    const failed = answers.filter(({ errorCode }) => errorCode !== 0);
+    const code = response.errorCode === 0 ? failed.find(({ errorCode }) => errorCode !== OFFSET_OUT_OF_RANGE)?.errorCode : response.errorCode;
+    if (code !== undefined) this.#askAgain(new Error(`The fetch was answered with error ${code} (kafka.apache.org/protocol.html, "Error Codes").`), generation);
+    else if (failed.length > 0) await this.#reset(failed.map(({ partitionIndex }) => partitionIndex), generation);
   }
 
-  /** Offsets that the broker no longer has go where auto.offset.reset says; any other failure is the next poll's. */
-  async #recover(error: unknown, generation: number): Promise<void> {
-    const response = (error as { response?: FetchResponse }).response;
-    const failed = (response?.responses ?? []).flatMap((topic) => topic.partitions).filter((partition) => partition.errorCode !== 0);
-    if (failed.length === 0 || failed.some((partition) => partition.errorCode !== OFFSET_OUT_OF_RANGE)) {
-      this.#options.client.clearMetadata();
-      throw error;
-    }
+  /** By the plain request: the client's own `fetch` ends the process at an empty control batch, as compaction leaves them. */
+  async #ask(leader: Leader | undefined, feeds: readonly PartitionFeed[]): Promise<FetchResponse> {
+    const { client, topic } = this.#options;
+    if (leader === undefined) throw new Error(`No broker leads the partitions ${feeds.map(({ partition }) => partition).join()} now.`);
+    this.#fetcher ??= import('@platformatic/kafka').then((kafka) => KafkaFetcher.open(kafka, client));
+    this.#fetcher.catch(() => { this.#fetcher = null; });
+    const partitions = feeds.map(({ partition, fetchOffset: offset }) => ({ partition, offset, bytesMax: PARTITION_BYTES_MAX }));
+    return (await this.#fetcher).fetchAll(leader, { topic, topicId: this.#topicId }, partitions, FETCH_BYTES_MAX);
+  }
+
+  /** What the next poll fails with, having looked anew who leads; of an earlier assignment nobody wants to know. */
+  #askAgain(error: unknown, generation: number): null {
+    if (generation !== this.#generation) return null;
+    this.#options.client.clearMetadata();
+    throw error;
+  }
+
+  /** Offsets that the broker no longer has go where auto.offset.reset says. */
+  async #reset(partitions: readonly number[], generation: number): Promise<void> {
     const { broker, topic, start } = this.#options;
     const offsets = start === 'none' ? [] : await broker.offsets(topic);
     if (generation !== this.#generation) return;
-    for (const { partitionIndex } of failed) {
-      const feed = this.#feeds.find(({ partition }) => partition === partitionIndex);
-      if (start !== 'none') feed?.add([], offsets[partitionIndex][start === 'latest' ? 'latest' : 'earliest']);
-      else this.#failure = this.#noOffset(partitionIndex, `the broker no longer has offset ${feed?.fetchOffset}`);
+    for (const lost of partitions) {
+      const feed = this.#feeds.find(({ partition }) => partition === lost);
+      if (start !== 'none') feed?.add([], offsets[lost][start === 'latest' ? 'latest' : 'earliest']);
+      else this.#failure = this.#noOffset(lost, `the broker no longer has offset ${feed?.fetchOffset}`);
     }
     // It is not asked again in vain: the next assignment begins it anew.
-    if (start === 'none') this.#feeds = this.#feeds.filter(({ partition }) => failed.every(({ partitionIndex }) => partitionIndex !== partition));
+    if (start === 'none') this.#feeds = this.#feeds.filter(({ partition }) => !partitions.includes(partition));
   }
 
   #noOffset(partition: number, why: string): ConfigError {

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import type { Admin } from '@platformatic/kafka';
 import { systemClock } from '../clock.ts';
 import type { Clock } from '../clock.ts';
@@ -204,7 +205,7 @@ export function clientOptions(connection: KafkaConnection): ConstructorParameter
     retries: 2,
     retryDelay: 250,
     ...(connection.sasl === undefined ? {} : { sasl: { ...connection.sasl } }),
-    ...(connection.tls === true ? { tls: connection.caFile === undefined ? {} : { ca: readCertificates(connection.caFile) }, tlsServerName: true } : {}),
+    ...(connection.tls === true ? { tls: connection.caFile === undefined ? {} : { ca: readCertificates(connection.caFile) }, tlsServerName: !connection.brokers.some(isAddress) } : {}),
   };
 }
 
@@ -214,6 +215,11 @@ function readCertificates(file: string): Buffer {
   } catch (cause) {
     throw new ConfigError('config/file', `KAFKA_CA_FILE can't be read at ${file}: ${reason(cause)}. Deploy the file with the app, or leave the setting empty where a public authority vouches for the brokers.`, { cause });
   }
+}
+
+/** An IP address is no server name (RFC 6066, section 3); the certificate is held against it all the same. */
+function isAddress(broker: string): boolean {
+  return isIP(broker.slice(0, broker.lastIndexOf(':')).replace(/^\[|\]$/g, '')) !== 0;
 }
 
 /** The innermost messages of the client's nested errors: its outer ones only say that something failed so many times. */

@@ -9,9 +9,16 @@ export interface Leader {
 }
 
 type Kafka = typeof platformatic;
-type Admin = platformatic.Admin;
+/** Any of the client's kinds; it speaks on its own connections. */
+type Client = Pick<platformatic.Admin, 'listApis' | 'connections' | 'close'>;
 type FetchApi = Kafka['fetchV17']['api'];
-type FetchResponse = Awaited<ReturnType<FetchApi['async']>>;
+export type FetchResponse = Awaited<ReturnType<FetchApi['async']>>;
+
+export interface PartitionAsked {
+  readonly partition: number;
+  readonly offset: bigint;
+  readonly bytesMax: number;
+}
 
 const FETCH_KEY = 1;
 /** From this version on a topic is named by its id, before by its name. */
@@ -29,19 +36,20 @@ const NO_LEADER = [5, 6, 7, 8, 9, 13, 74, 75, 78];
 
 /**
  * Plain Fetch requests, read_committed, without a consumer group or a fetch session. The client's own consumer would do, but it takes aborted
- * batches out of an answer before anybody can tell them from compacted ones.
+ * batches out of an answer before anybody can tell them from compacted ones, and an empty control batch, as the log cleaner leaves them,
+ * ends the process in it.
  */
 export class KafkaFetcher {
-  readonly #client: Admin;
+  readonly #client: Client;
   readonly #api: FetchApi;
 
-  private constructor(client: Admin, api: FetchApi) {
+  private constructor(client: Client, api: FetchApi) {
     this.#client = client;
     this.#api = api;
   }
 
   /** `client`'s own connections are what the fetches go over; `close` closes it. */
-  static async open(kafka: Kafka, client: Admin): Promise<KafkaFetcher> {
+  static async open(kafka: Kafka, client: Client): Promise<KafkaFetcher> {
     const offered = (await client.listApis()).find(({ apiKey }) => apiKey === FETCH_KEY);
     const api = fetchApis(kafka).find(({ version }) => offered && version >= offered.minVersion && version <= offered.maxVersion);
     if (api) return new KafkaFetcher(client, api);
@@ -53,19 +61,27 @@ export class KafkaFetcher {
     return this.#api.version < BY_ID_FROM;
   }
 
-  async fetch(leader: Leader, { topic, topicId, partition }: ReadPartition, at: { readonly offset: bigint; readonly bytesMax: number }): Promise<FetchAnswer> {
-    const asked = { partition, fetchOffset: at.offset, currentLeaderEpoch: -1, lastFetchedEpoch: -1, partitionMaxBytes: at.bytesMax };
-    const topics = [{ topicId: this.asksByName ? topic : topicId, partitions: [asked] }];
-    let response: FetchResponse;
+  async fetch(leader: Leader, from: ReadPartition, at: { readonly offset: bigint; readonly bytesMax: number }): Promise<FetchAnswer> {
+    try {
+      return answerOf(await this.fetchAll(leader, from, [{ partition: from.partition, ...at }], at.bytesMax));
+    } catch (cause) {
+      return { kind: 'no-leader', why: `${leader.host}:${leader.port} did not answer`, cause };
+    }
+  }
+
+  /** Several partitions of one topic and leader: the broker's own answer, with its error codes. Rejects with the client's error where there is none. */
+  async fetchAll(leader: Leader, { topic, topicId }: Omit<ReadPartition, 'partition'>, partitions: readonly PartitionAsked[], bytesMax: number): Promise<FetchResponse> {
+    const asked = partitions.map(({ partition, offset, bytesMax: partitionMaxBytes }) => ({ partition, fetchOffset: offset, currentLeaderEpoch: -1, lastFetchedEpoch: -1, partitionMaxBytes }));
+    const topics = [{ topicId: this.asksByName ? topic : topicId, partitions: asked }];
     try {
       const connection = await this.#client.connections.get(leader);
-      response = await this.#api.async(connection, WAIT_MS_MAX, 1, at.bytesMax, READ_COMMITTED, NO_SESSION.id, NO_SESSION.epoch, topics, [], '');
+      return await this.#api.async(connection, WAIT_MS_MAX, 1, bytesMax, READ_COMMITTED, NO_SESSION.id, NO_SESSION.epoch, topics, [], '');
     } catch (error) {
+      // The client throws an answer as soon as one partition of it has an error.
       const answered = (error as { readonly response?: FetchResponse }).response;
-      if (answered === undefined) return { kind: 'no-leader', why: `${leader.host}:${leader.port} did not answer`, cause: error };
-      response = answered;
+      if (answered === undefined) throw error;
+      return answered;
     }
-    return answerOf(response);
   }
 
   async close(): Promise<void> {
