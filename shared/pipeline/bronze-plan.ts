@@ -60,14 +60,22 @@ export interface BatchLane extends Lane {
 
 /** The batch by partition, in order of first appearance. */
 export function partitionsOf(records: readonly KafkaRecord[]): PartitionRecords[] {
-  const found = new Map<string, PartitionRecords & { records: KafkaRecord[] }>();
+  const found: (PartitionRecords & { records: KafkaRecord[] })[] = [];
+  const byTopic = new Map<string, Map<number, KafkaRecord[]>>();
   for (const record of records) {
-    const place = `${record.partition} ${record.topic}`;
-    const partition = found.get(place);
-    if (partition) partition.records.push(record);
-    else found.set(place, { topic: record.topic, partition: record.partition, records: [record] });
+    const { topic, partition } = record;
+    let byPartition = byTopic.get(topic);
+    if (!byPartition) byTopic.set(topic, byPartition = new Map());
+    const own = byPartition.get(partition);
+    if (own) {
+      own.push(record);
+      continue;
+    }
+    const first = [record];
+    byPartition.set(partition, first);
+    found.push({ topic, partition, records: first });
   }
-  return [...found.values()];
+  return found;
 }
 
 export function laneOf({ topic, partition, records }: PartitionRecords, { incarnation, topicId }: Pick<BatchLane, 'incarnation' | 'topicId'>): BatchLane {
@@ -77,6 +85,7 @@ export function laneOf({ topic, partition, records }: PartitionRecords, { incarn
 /** Drops what the progress covers, row by row, and tells what is missing. Null: nothing left of this lane. */
 export function planLane(lane: BatchLane, progress: bigint): LanePlan | null {
   const { topic, incarnation, partition, appId, topicId } = lane;
+  if (isRunFrom(lane.records, progress + 1n)) return { topic, incarnation, partition, appId, topicId, records: lane.records, gaps: [], lastOffset: lane.records.at(-1)!.offset };
   const records: KafkaRecord[] = [];
   const gaps: Gap[] = [];
   let last = progress;
@@ -87,6 +96,13 @@ export function planLane(lane: BatchLane, progress: bigint): LanePlan | null {
     last = record.offset;
   }
   return records.length === 0 ? null : { topic, incarnation, partition, appId, topicId, records, gaps, lastOffset: last };
+}
+
+/** One offset after the other, as nearly every batch comes: ascending, and as many as lie between its ends. A step of bigints a record would cost more. */
+function isRunFrom(records: readonly KafkaRecord[], first: bigint): boolean {
+  if (records[0].offset !== first) return false;
+  for (let i = 1; i < records.length; i++) if (records[i].offset <= records[i - 1].offset) return false;
+  return records.at(-1)!.offset - first === BigInt(records.length - 1);
 }
 
 /** Kafka keeps the order inside a partition; a redelivered stretch inside one batch does not. */

@@ -1,11 +1,16 @@
 import { ConfigError } from '../errors.ts';
 import type { KafkaHeader, KafkaRecord } from './record.ts';
+import { UtcTimes } from './utc-times.ts';
 
 export interface TriggerOptions {
   /** From the settings: the trigger turns a topic "1.10" into the number 1.1. */
   readonly topic: string;
   /** The trigger's keyDataType: Binary keys come as base64, String keys as text. Default `binary`. */
   readonly keys?: 'binary' | 'text';
+}
+
+interface ReadOptions extends Required<TriggerOptions> {
+  readonly times: UtcTimes;
 }
 
 /**
@@ -19,7 +24,8 @@ export interface TriggerOptions {
  * Sources: KafkaTriggerBindingStrategy.cs and KafkaEventDataConvertManager.cs (extension 4.3.2), GrpcMessageConversionExtensions.cs
  * (host), converters/fromRpcTypedData.ts and toCamelCase.ts (@azure/functions 4.16.5).
  */
-export function readTrigger(input: unknown, metadata: Readonly<Record<string, unknown>> | undefined, options: TriggerOptions): KafkaRecord[] {
+export function readTrigger(input: unknown, metadata: Readonly<Record<string, unknown>> | undefined, { topic, keys = 'binary' }: TriggerOptions): KafkaRecord[] {
+  const options: ReadOptions = { topic, keys, times: new UtcTimes() };
   if (!Array.isArray(input)) {
     return [isBytes(input) ? fromBytes(input, scalars(metadata), 0, options) : fromEvent(input, options)];
   }
@@ -57,12 +63,12 @@ function scalars(metadata: Readonly<Record<string, unknown>> | undefined): Colum
   return { offset: [offset], partition: [partition], timestamp: [timestamp], key: [key], headers: [headers] };
 }
 
-function fromBytes(value: Uint8Array, columns: Columns, i: number, { topic, keys = 'binary' }: TriggerOptions): KafkaRecord {
+function fromBytes(value: Uint8Array, columns: Columns, i: number, { topic, keys, times }: ReadOptions): KafkaRecord {
   return {
     topic,
     partition: readPartition(columns.partition[i]),
     offset: readOffset(columns.offset[i]),
-    timestampMs: readTimestamp(columns.timestamp[i]),
+    timestampMs: readTimestamp(columns.timestamp[i], times),
     timestampType: null,
     key: readKey(columns.key[i], keys),
     value,
@@ -70,7 +76,7 @@ function fromBytes(value: Uint8Array, columns: Columns, i: number, { topic, keys
   };
 }
 
-function fromEvent(event: unknown, { topic, keys = 'binary' }: TriggerOptions): KafkaRecord {
+function fromEvent(event: unknown, { topic, keys, times }: ReadOptions): KafkaRecord {
   const fields = asEvent(event);
   const { Value: value } = fields;
   if (typeof value !== 'string' && value !== null) throw unknownShape(`an event's Value is ${describe(value)}`);
@@ -78,7 +84,7 @@ function fromEvent(event: unknown, { topic, keys = 'binary' }: TriggerOptions): 
     topic,
     partition: readPartition(fields['Partition']),
     offset: readOffset(fields['Offset']),
-    timestampMs: readTimestamp(fields['Timestamp']),
+    timestampMs: readTimestamp(fields['Timestamp'], times),
     timestampType: null,
     key: readKey(fields['Key'], keys),
     value: value === null ? null : Buffer.from(value, 'utf8'),
@@ -121,8 +127,8 @@ function readPartition(partition: unknown): number {
 }
 
 /** ISO 8601 in UTC. A record without a timestamp comes as 1969-12-31T23:59:59.999Z, which is −1 as Kafka says it. */
-function readTimestamp(timestamp: unknown): number {
-  const timestampMs = typeof timestamp === 'string' && timestamp.endsWith('Z') ? Date.parse(timestamp) : Number.NaN;
+function readTimestamp(timestamp: unknown, times: UtcTimes): number {
+  const timestampMs = typeof timestamp === 'string' ? times.parse(timestamp) : Number.NaN;
   if (Number.isNaN(timestampMs)) throw unknownShape(`a timestamp is ${describe(timestamp)}, not ISO 8601 in UTC`);
   return timestampMs;
 }
