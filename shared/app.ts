@@ -87,7 +87,7 @@ async function openApp(env: Readonly<Record<string, string | undefined>>): Promi
     return together(settled.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : [])));
   };
   const topics = topicsOf(opened.pipelines.map(({ pipeline }) => pipeline));
-  const landing = { lake, clock, checkpointInterval, observe: runs.observe, consumerGroup: config.kafkaConsumerGroup, seen: new Map(), healLimits: healLimits(config), pipeline: { ...opened.pipelines[0].pipeline, topics } };
+  const landing = { lake, clock, checkpointInterval, observe: runs.observe, consumerGroup: config.kafkaConsumerGroup, seen: new Map(), healLimits: healLimits(config), fileBytesMax: config.bronzeFileMb * 1024 * 1024, pipeline: { ...opened.pipelines[0].pipeline, topics } };
   return {
     ingest: (records) => runs.run('ingest', () => ingest(records, { ...landing, broker: needBroker(broker) })),
     refine: () => inTurn('refine'),

@@ -135,6 +135,7 @@ const settings = {
   duckdbThreads: integer('DUCKDB_THREADS', [1, 64], 'DuckDB\'s threads.', { default: '2' }),
   cacheDir: optionalText('CACHE_DIR', 'Folder for spilled and downloaded files; empty: `assay` in the system\'s temporary folder.'),
   cacheMb: integer('CACHE_MB', [64, 1_048_576], 'Most bytes of downloaded table files kept there.', { default: '512', unit: 'MB' }),
+  bronzeFileMb: integer('BRONZE_FILE_MB', [1, 1024], 'A Bronze file ends with the record that passes so much payload; a larger batch makes several files in one commit.', { default: '128', unit: 'MB' }),
   targetFreshnessS: duration('TARGET_FRESHNESS', [1, 3600], 'How long a record may wait for each step: sets when refine and score run, and the trigger\'s window and batch (which in Azure are app settings: `assay doctor` prints them). A table whose newest rows are twice as old while something waits counts as late.', { default: '30s' }),
   refineSchedule: plannedSchedule('REFINE_SCHEDULE', 'When Bronze is refined into Silver; empty: by TARGET_FRESHNESS.'),
   scoreSchedule: plannedSchedule('SCORE_SCHEDULE', 'When Silver is scored into Gold; empty: by TARGET_FRESHNESS, between two refines.'),

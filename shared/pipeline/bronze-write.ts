@@ -13,7 +13,7 @@ export interface WriteOptions {
   readonly pipeline: Pipeline;
   readonly nowMs: number;
   /** A file ends with the record that passes this: keys, values and headers as they came, uncompressed. */
-  readonly fileBytesMax?: number;
+  readonly fileBytesMax?: number | undefined;
 }
 
 /** So much of payload compresses to a file that engines read at ease. */
@@ -53,25 +53,24 @@ export function* bronzeColumns(plans: readonly Stretch[], { pipeline, nowMs, fil
 /** Bytes of a column that is text where it can be, and bytes where not. */
 class TextOrBytes {
   readonly #text: (Uint8Array | null)[] = [];
-  readonly #bytes: (Uint8Array | null)[] = [];
+  /** Most topics have none: null until there is one. */
+  #bytes: (Uint8Array | null)[] | null = null;
   #hasText = false;
-  #hasBytes = false;
 
   /** How many bytes it has. */
   add(value: Uint8Array | null, mayBeText: boolean): number {
     const isText = value !== null && mayBeText && isUtf8(value);
+    if (value !== null && !isText) this.#bytes ??= this.#text.map(() => null);
     this.#text.push(isText ? value : null);
-    this.#bytes.push(isText ? null : value);
-    if (value === null) return 0;
-    if (isText) this.#hasText = true;
-    else this.#hasBytes = true;
-    return value.length;
+    this.#bytes?.push(isText ? null : value);
+    this.#hasText ||= isText;
+    return value?.length ?? 0;
   }
 
   columns(text: string, bytes: string): LoadColumn[] {
     return [
       this.#hasText ? { name: text, kind: 'utf8', values: this.#text } : { name: text, kind: 'utf8', constant: null },
-      this.#hasBytes ? { name: bytes, kind: 'blob', values: this.#bytes } : { name: bytes, kind: 'blob', constant: null },
+      this.#bytes === null ? { name: bytes, kind: 'blob', constant: null } : { name: bytes, kind: 'blob', values: this.#bytes },
     ];
   }
 }

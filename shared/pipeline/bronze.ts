@@ -34,6 +34,8 @@ export interface BronzeOptions {
   readonly seen: SeenLives;
   /** Of records that are read again, what one commit takes; default `HEAL_LIMITS`. */
   readonly healLimits?: ReadLimits;
+  /** A file ends with the record that passes so much payload. */
+  readonly fileBytesMax?: number;
   readonly clock: Clock;
   readonly checkpointInterval: bigint;
   readonly observe: WriteObserver;
@@ -131,7 +133,7 @@ async function commitRows(plans: readonly LanePlan[], snapshot: Snapshot, option
   const nowMs = options.clock.nowMs();
   const rows = plans.reduce((sum, { records }) => sum + records.length, 0);
   const done = options.observe('bronze_write');
-  const { adds, writtenAtMs } = await writeRecords(plans, table, snapshot, { pipeline: options.pipeline, nowMs });
+  const { adds, writtenAtMs } = await writeRecords(plans, table, snapshot, { pipeline: options.pipeline, nowMs, fileBytesMax: options.fileBytesMax });
   const txns = plans.flatMap((plan) => {
     const count = countAppId('bronze', plan);
     return [
