@@ -7,23 +7,23 @@ export interface LogicalSchema {
   readonly precision?: unknown;
 }
 
-const PER_SECOND: Readonly<Record<string, bigint>> = { millis: 1_000n, micros: 1_000_000n, nanos: 1_000_000_000n };
+const PER_SECOND: Readonly<Record<string, number>> = { millis: 1_000, micros: 1_000_000, nanos: 1_000_000_000 };
 
 /** How to print a long. Times become ISO 8601; what no calendar has keeps its digits. */
 export function longText({ logicalType }: LogicalSchema): (value: number | bigint) => string {
   const [, kind = '', unit = ''] = /^(timestamp|local-timestamp|time)-(millis|micros|nanos)$/.exec(typeof logicalType === 'string' ? logicalType : '') ?? [];
   const perSecond = PER_SECOND[unit];
   switch (kind) {
-    case 'timestamp': return (value) => dateTimeText(BigInt(value), perSecond, 'Z') ?? String(value);
-    case 'local-timestamp': return (value) => dateTimeText(BigInt(value), perSecond, '') ?? String(value);
-    case 'time': return (value) => timeText(BigInt(value), perSecond);
+    case 'timestamp': return (value) => dateTimeText(value, perSecond, 'Z') ?? String(value);
+    case 'local-timestamp': return (value) => dateTimeText(value, perSecond, '') ?? String(value);
+    case 'time': return (value) => timeText(value, perSecond);
     default: return String;
   }
 }
 
 export function intText({ logicalType }: LogicalSchema): (value: number) => string {
   if (logicalType === 'date') return (value) => dateText(value) ?? String(value);
-  if (logicalType === 'time-millis') return (value) => timeText(BigInt(value), 1_000n);
+  if (logicalType === 'time-millis') return (value) => timeText(value, 1_000);
   return String;
 }
 
@@ -39,7 +39,7 @@ function isCount(value: unknown): value is number {
 }
 
 /** `"HH:MM:SS.…"`, or the digits of what is no time of a day. */
-function timeText(units: bigint, perSecond: bigint): string {
-  const isOfDay = units >= 0n && units < 86_400n * perSecond;
+function timeText(units: number | bigint, perSecond: number): string {
+  const isOfDay = units >= 0 && units < 86_400 * perSecond;
   return isOfDay ? dateTimeText(units, perSecond, '')!.replace('1970-01-01T', '') : String(units);
 }

@@ -133,7 +133,7 @@ function primitive(type: string, schema: object): Read | null {
     case 'float': return printing((from) => from.float(), doubleText);
     case 'double': return printing((from) => from.double(), doubleText);
     case 'bytes': return printing((from) => from.bytes(), bytesText(schema, null));
-    case 'string': return printing((from) => from.string(), JSON.stringify);
+    case 'string': return (from, to) => to.write(from.stringText());
     default: return null;
   }
 }
@@ -173,7 +173,7 @@ function map(value: Read): Read {
   return (from, to) => {
     to.open('{');
     eachItem(from, (first) => {
-      to.write(`${first ? '' : ','}${JSON.stringify(from.string())}:`);
+      to.write(`${first ? '' : ','}${from.stringText()}:`);
       value(from, to);
     });
     to.close('}');

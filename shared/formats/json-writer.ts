@@ -51,24 +51,24 @@ export function decimalText(bytes: Buffer, scale: number): string {
 }
 
 /** The years 0001 to 9999, in seconds since the epoch. */
-const SECOND_MIN = -62_135_596_800n;
-const SECOND_MAX = 253_402_300_799n;
+const SECOND_MIN = -62_135_596_800;
+const SECOND_MAX = 253_402_300_799;
 
 /**
- * A count of units since the epoch as ISO 8601 with the unit's digits, null outside the years 1 to 9999.
+ * A count of units since the epoch (as a number: a safe integer) as ISO 8601 with the unit's digits, null outside the years 1 to 9999.
  * `zone` '' is a local time, which no rule takes as a moment.
  */
-export function dateTimeText(units: bigint, unitsPerSecond: bigint, zone: 'Z' | ''): string | null {
-  const rest = units % unitsPerSecond;
-  const fraction = rest < 0n ? rest + unitsPerSecond : rest;
-  const second = (units - fraction) / unitsPerSecond;
+export function dateTimeText(units: number | bigint, unitsPerSecond: number, zone: 'Z' | ''): string | null {
+  const rest = typeof units === 'number' ? units % unitsPerSecond : Number(units % BigInt(unitsPerSecond));
+  const fraction = rest < 0 ? rest + unitsPerSecond : rest;
+  const second = typeof units === 'number' ? (units - fraction) / unitsPerSecond : Number((units - BigInt(fraction)) / BigInt(unitsPerSecond));
   if (second < SECOND_MIN || second > SECOND_MAX) return null;
   const digits = String(unitsPerSecond).length - 1;
-  return `"${new Date(Number(second) * 1000).toISOString().slice(0, 19)}${digits === 0 ? '' : `.${String(fraction).padStart(digits, '0')}`}${zone}"`;
+  return `"${new Date(second * 1000).toISOString().slice(0, 19)}${digits === 0 ? '' : `.${String(fraction).padStart(digits, '0')}`}${zone}"`;
 }
 
 /** Days since the epoch as YYYY-MM-DD, null outside the years 1 to 9999. */
 export function dateText(days: number): string | null {
-  const text = dateTimeText(BigInt(days) * 86_400n, 1n, '');
+  const text = dateTimeText(days * 86_400, 1, '');
   return text && `${text.slice(0, 11)}"`;
 }

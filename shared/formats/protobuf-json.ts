@@ -176,11 +176,11 @@ function bufferOf(bytes: unknown): Buffer {
   return Buffer.from(bytes as Uint8Array);
 }
 
-const NANOS_PER_SECOND = 1_000_000_000n;
+const NANOS_PER_SECOND = 1_000_000_000;
 
 /** ISO 8601; outside its years, or with nanos that are none, its two numbers, which no rule takes for a time. */
 function timestampText(seconds: bigint, nanos: number): string {
-  const text = isNanos(nanos, 0) ? dateTimeText(seconds * NANOS_PER_SECOND + BigInt(nanos), NANOS_PER_SECOND, 'Z') : null;
+  const text = isNanos(nanos, 0) ? dateTimeText(seconds * BigInt(NANOS_PER_SECOND) + BigInt(nanos), NANOS_PER_SECOND, 'Z') : null;
   return text ?? `{"seconds":${seconds},"nanos":${nanos}}`;
 }
 

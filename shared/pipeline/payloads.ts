@@ -15,25 +15,32 @@ export interface PayloadReader {
 }
 
 export interface Payloads {
-  readerOf(topic: string | undefined): PayloadReader;
+  readerOf(topic: string): PayloadReader;
   /** To be awaited before the rows are read: their schemas are asked for. Absent where no topic has schemas. */
   readonly prepare?: (rows: readonly RawRow[]) => Promise<void>;
 }
 
 type TopicFormat = Pick<TopicDefinition, 'name' | 'format' | 'compression'>;
 
-export function isFramed({ format }: Pick<TopicDefinition, 'format'>): boolean {
+function isFramed({ format }: Pick<TopicDefinition, 'format'>): boolean {
   return format !== 'json';
 }
 
 /** Failures: ConfigError `config/schema-registry` where a topic has schemas and there is nobody to ask for them. */
 export function compilePayloads(topics: readonly TopicFormat[], schemas: Schemas | null): Payloads {
-  const readers = new Map(topics.filter((topic) => isFramed(topic) || topic.compression !== 'none').map((topic) => [topic.name, readerFor(topic, schemas)]));
+  const unfolder = new Unfolder();
+  const readers = new Map(topics.filter((topic) => isFramed(topic) || topic.compression !== 'none').map((topic) => [topic.name, readerFor(topic, schemas, unfolder)]));
   if (readers.size === 0) return { readerOf: () => PLAIN_JSON };
-  const readerOf = (topic = '') => readers.get(topic) ?? PLAIN_JSON;
+  const readerOf = (topic: string) => readers.get(topic) ?? PLAIN_JSON;
   const framed = new Map(topics.filter(isFramed).map((topic) => [topic.name, topic]));
   if (schemas === null || framed.size === 0) return { readerOf };
-  return { readerOf, prepare: (rows) => schemas.prepare(rows.flatMap((row) => schemaOf(row, framed.get(row.topic ?? '')))) };
+  return {
+    readerOf,
+    prepare: async (rows) => {
+      unfolder.forget();
+      await schemas.prepare(rows.flatMap((row) => schemaOf(row, framed.get(row.topic), unfolder)));
+    },
+  };
 }
 
 /** Where Bronze has bytes and not text they are UTF-8 (a `payload: bytes` topic) or the reason. */
@@ -49,19 +56,44 @@ const PLAIN_JSON: PayloadReader = {
 
 const EMPTY = rejected('empty_payload', 'no payload, or one of zero length');
 
-function readerFor(topic: TopicFormat, schemas: Schemas | null): PayloadReader {
-  if (topic.format === 'json') return { malformedReason: 'malformed_json', read: (row) => withBytes(row, topic, textOf) };
+function readerFor(topic: TopicFormat, schemas: Schemas | null, unfolder: Unfolder): PayloadReader {
+  if (topic.format === 'json') return { malformedReason: 'malformed_json', read: (row) => withBytes(row, topic, unfolder, textOf) };
   if (schemas === null) {
     throw new ConfigError('config/schema-registry', `topic ${topic.name} has the format ${topic.format}, whose schemas are in a registry, and SCHEMA_REGISTRY_URL is not set: set it to the registry of the topic's producers`, { facts: { topic: topic.name } });
   }
   const { format } = topic;
-  return { malformedReason: 'undecodable_payload', read: (row) => withBytes(row, topic, (bytes) => readFramed(bytes, format, schemas)) };
+  return { malformedReason: 'undecodable_payload', read: (row) => withBytes(row, topic, unfolder, (bytes) => readFramed(bytes, format, schemas)) };
 }
 
-function withBytes(row: RawRow, { compression }: TopicFormat, read: (bytes: Buffer) => string | Rejected): string | Rejected {
+/** Under gzip a row's schema shows only once it is unfolded: so rows are unfolded once for being prepared and judged, as far as memory goes. */
+class Unfolder {
+  #kept = new WeakMap<Uint8Array, Buffer>();
+  #bytesLeft = 0;
+
+  forget(): void {
+    this.#kept = new WeakMap();
+    this.#bytesLeft = UNFOLDED_BYTES_MAX;
+  }
+
+  /** What a gzip layer holds, or what is wrong with it. */
+  unfold(row: RawRow, bytes: Buffer): Buffer | string {
+    const kept = row.valueBytes && this.#kept.get(row.valueBytes);
+    if (kept) return kept;
+    const unfolded = gunzip(bytes);
+    if (row.valueBytes && typeof unfolded !== 'string' && unfolded.length <= this.#bytesLeft) {
+      this.#bytesLeft -= unfolded.length;
+      this.#kept.set(row.valueBytes, unfolded);
+    }
+    return unfolded;
+  }
+}
+
+const UNFOLDED_BYTES_MAX = 32 * 1024 * 1024;
+
+function withBytes(row: RawRow, { compression }: TopicFormat, unfolder: Unfolder, read: (bytes: Buffer) => string | Rejected): string | Rejected {
   const bytes = bytesOf(row);
   if (bytes === null) return EMPTY;
-  const unfolded = compression === 'gzip' ? gunzip(bytes) : bytes;
+  const unfolded = compression === 'gzip' ? unfolder.unfold(row, bytes) : bytes;
   return typeof unfolded === 'string' ? rejected('undecodable_payload', unfolded) : read(unfolded);
 }
 
@@ -81,10 +113,10 @@ function readFramed(bytes: Buffer, format: FramedFormat, schemas: Schemas): stri
 }
 
 /** The schema that a row of a framed topic names, if it names one. */
-function schemaOf(row: RawRow, topic: TopicFormat | undefined): { format: FramedFormat; id: number }[] {
+function schemaOf(row: RawRow, topic: TopicFormat | undefined, unfolder: Unfolder): { format: FramedFormat; id: number }[] {
   const bytes = topic && bytesOf(row);
   if (!topic || topic.format === 'json' || !bytes) return [];
-  const unfolded = topic.compression === 'gzip' ? gunzip(bytes) : bytes;
+  const unfolded = topic.compression === 'gzip' ? unfolder.unfold(row, bytes) : bytes;
   const frame = typeof unfolded === 'string' ? unfolded : readFrame(unfolded);
   return typeof frame === 'string' ? [] : [{ format: topic.format, id: frame.schemaId }];
 }
