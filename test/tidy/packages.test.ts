@@ -11,7 +11,7 @@ const PINNED: Readonly<Record<string, readonly [version: string, reason: string]
   '@databricks/sql': ['2.0.0', 'the warehouse engine; 2.1.0 breaks npm ci: an optional platform package of it does not exist'],
   '@duckdb/node-api': ['1.5.5-r.5', 'the relational engine; 1.5.6-r.1 breaks npm ci: an optional platform package of it does not exist'],
   '@platformatic/kafka': ['2.12.1', 'topic ids and offsets of a broker; the plain consumer'],
-  avsc: ['5.7.9', 'Avro payloads; @platformatic/kafka brings it anyway'],
+  avsc: ['5.7.9', 'writes Avro in the tests: our own decoder reads it; @platformatic/kafka brings it anyway'],
   'onnxruntime-node': ['1.30.0', 'scores rows; knows ai.onnx.ml 5'],
   protobufjs: ['8.8.1', 'Protobuf payloads from .proto text; @platformatic/kafka brings it anyway'],
   '@types/node': ['24.19.2', 'types of Node 24'],
