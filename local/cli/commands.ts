@@ -2,6 +2,7 @@ import type { Command } from './command.ts';
 import { benchCommand } from './bench.ts';
 import { demoCommand } from './demo.ts';
 import { doctorCommand } from './doctor.ts';
+import { initCommand } from './init.ts';
 import { openCommand } from './open.ts';
 import { pauseCommand, resumeCommand } from './pause.ts';
 import { produceCommand } from './produce.ts';
@@ -25,6 +26,6 @@ import { tableRestoreCommand } from './table-restore.ts';
 export const commands: readonly Command[] = [
   startCommand, runCommand, demoCommand, produceCommand,
   tableListCommand, tableDescribeCommand, tableReadCommand, tableHistoryCommand, tableChangesCommand, tableRestoreCommand, sqlCommand, openCommand,
-  quarantineListCommand, quarantineShowCommand, quarantineReplayCommand, schemaShowCommand, schemaPromoteCommand,
+  quarantineListCommand, quarantineShowCommand, quarantineReplayCommand, schemaShowCommand, schemaPromoteCommand, initCommand,
   statusCommand, doctorCommand, pauseCommand, resumeCommand, resetCommand, benchCommand,
 ];

@@ -2,6 +2,7 @@ import type { ColumnType } from '../../shared/pipeline/definition.ts';
 import { compileColumn, isMissing } from '../../shared/pipeline/judge/columns.ts';
 import type { CompiledColumn } from '../../shared/pipeline/judge/columns.ts';
 import { scanObject, stringOf } from '../../shared/pipeline/json-scan.ts';
+import { isInteger } from '../../shared/pipeline/number.ts';
 
 /** What a sample of JSON objects has at each path: how often, of which kinds, and which column types would take every value. */
 
@@ -26,12 +27,13 @@ export class FieldFacts {
   rows = 0;
   present = 0;
   readonly kinds = new Map<Kind, number>();
-  /** Every value that is present is valid for these. */
-  readonly fits = new Set<ColumnType>(TYPES);
+  /** How many of the present values a column of each type would take. */
+  readonly #fits = new Map<ColumnType, number>(TYPES.map((type) => [type, 0]));
   /** Source texts of the first different values; past the limit only that there are more. */
   readonly values = new Map<string, number>();
   hasMoreValues = false;
-  isUnique = true;
+  /** Present values that had come before. */
+  repeats = 0;
   readonly #seen = new Set<string>();
 
   constructor(path: string) {
@@ -44,21 +46,18 @@ export class FieldFacts {
     this.kinds.set(kind, (this.kinds.get(kind) ?? 0) + 1);
     if (isMissing(source)) return;
     this.present++;
-    for (const type of this.fits) if (READERS.get(type)!.read(source) === undefined) this.fits.delete(type);
-    if (this.isUnique) this.#note(source);
+    for (const [type, count] of this.#fits) if (READERS.get(type)!.read(source) !== undefined) this.#fits.set(type, count + 1);
+    if (this.#seen.has(source)) this.repeats++;
+    else this.#seen.add(source);
     const kept = this.values.get(source);
     if (kept !== undefined) this.values.set(source, kept + 1);
     else if (this.values.size < VALUES_KEPT_MAX && source.length <= VALUE_CHARS_MAX) this.values.set(source, 1);
     else this.hasMoreValues = true;
   }
 
-  #note(source: string): void {
-    if (this.#seen.has(source)) {
-      this.isUnique = false;
-      this.#seen.clear();
-    } else {
-      this.#seen.add(source);
-    }
+  /** Of the present values at least this share is valid for the type. */
+  fits(type: ColumnType, share = 1): boolean {
+    return this.present > 0 && this.#fits.get(type)! >= share * this.present;
   }
 }
 
@@ -117,17 +116,22 @@ function kindOf(source: string): Kind {
 
 const TIME_NAME = /(?:^|_|\.)(?:ts|time|timestamp|date|datetime|at|when)$|time(?:stamp)?$|(?:[a-z]At|Time|Date|Ts)$/;
 
-/** The type that a column of this field would best have; null: none takes all its values. */
-export function bestType({ fits, kinds, path, present, values }: FieldFacts): ColumnType | null {
-  if (present === 0) return null;
-  if (fits.has('boolean')) return 'boolean';
-  const isText = kinds.has('text');
+/** The type that a column of this field would best have, if so large a share of its values has to fit; null: none. */
+export function bestType(facts: FieldFacts, share = 1): ColumnType | null {
+  const { kinds, path, values } = facts;
+  const fits = (type: ColumnType) => facts.fits(type, share);
+  if (fits('boolean')) return 'boolean';
+  const isText = (kinds.get('text') ?? 0) >= share * facts.present;
   // Any integer is a time by its form: text must look like one, a number must be called one.
-  if (fits.has('timestamp') && (fits.has('double') ? TIME_NAME.test(path) : isText)) return 'timestamp';
+  if (fits('timestamp') && (fits('double') ? TIME_NAME.test(path) : isText)) return 'timestamp';
   // Digits that a double would lose; else it takes a later 1.5 as well.
-  if (fits.has('long') && [...values.keys()].some((source) => !Number.isSafeInteger(Number(textOf(source))))) return 'long';
-  if (fits.has('double')) return 'double';
-  return fits.has('string') ? 'string' : null;
+  if (fits('long') && [...values.keys()].some((source) => losesDigits(textOf(source)))) return 'long';
+  if (fits('double')) return 'double';
+  return fits('string') ? 'string' : null;
+}
+
+function losesDigits(text: string): boolean {
+  return isInteger(text) && !Number.isSafeInteger(Number(text));
 }
 
 export function textOf(source: string): string {

@@ -28,6 +28,11 @@ describe('the type that takes every value', () => {
   ])('$name $values: $type', ({ name, values, type }) => expect(typeOf(name, ...values)).toBe(type));
 });
 
+test('a share of values may differ, where it is said', () => {
+  const facts = censusOf(...Array.from({ length: 99 }, (_, i) => `{"x":${i}}`), '{"x":"n/a"}').fields.get('$.x')!;
+  expect([bestType(facts), bestType(facts, 0.95)]).toEqual([null, 'double']);
+});
+
 test('nested fields have paths, the last of equal keys counts, what no path can name is counted', () => {
   const census = censusOf('{"a":{"b":1,"b":"x"},"c d":1,"":2,"l":[{"z":1}]}', 'not json');
   expect([...census.fields.keys()]).toEqual(['$.a', '$.a.b', '$.l']);
@@ -39,7 +44,7 @@ test('is bounded whatever it is given', () => {
   const census = new FieldCensus();
   for (let i = 0; i < 3_000; i++) census.add(`{"f${i}":"${'x'.repeat(300)}","same":${i},"deep":${'{"d":'.repeat(50)}1${'}'.repeat(50)}}`);
   expect(census.fields.size).toBe(1_000);
-  expect(census.fields.get('$.same')).toMatchObject({ rows: 3_000, hasMoreValues: true, isUnique: true });
+  expect(census.fields.get('$.same')).toMatchObject({ rows: 3_000, hasMoreValues: true, repeats: 0 });
   expect(census.fields.get('$.same')!.values.size).toBe(50);
   expect([...census.fields.keys()].filter((path) => path.startsWith('$.deep'))).toHaveLength(4);
 });
