@@ -116,7 +116,7 @@ describe.skipIf(missing !== null)(`${EVENTS} events among horrors, seed ${SEED}`
 
     hosts.forEach((host) => host.up());
     const more = (async () => {
-      const producing = Promise.all([topics.produce('events', part(0.3)), topics.produce('123', 2000, { ratePerS: 200 }), topics.produce('compacted', 3000, { ratePerS: 300 }), topics.produce('reborn', 1000), topics.produce('large', 40, { ratePerS: 4 })]);
+      const producing = Promise.all([topics.produce('events', part(0.3)), topics.produce('123', 2000, { ratePerS: 200 }), topics.produce('compacted', 3000, { ratePerS: 300, perTransaction: 0 }), topics.produce('reborn', 1000), topics.produce('large', 40, { ratePerS: 4 })]);
       await sleep(3000);
       await kafka.restart('SIGTERM');
       await producing;

@@ -23,6 +23,12 @@ describe('what is held against the truth of a topic', () => {
     expect(checkOffsets([life], rows, [...gaps, gap(3, 4, 'unavailable')]).problems).toEqual([]);
   });
 
+  test('the broker has the last word on what was aborted', () => {
+    const committedAfterAll: TopicLife = { ...life, readable: [['d0', 'd1', undefined, 'd3', 'd4', 'd5']] };
+    expect(checkOffsets([committedAfterAll], [...rows, row(1)], [gap(2, 2, 'transaction_marker')]).problems).toEqual([]);
+    expect(checkOffsets([committedAfterAll], rows, gaps).problems.join()).toContain('not in Bronze');
+  });
+
   test.each<[string, TopicLife, BronzeRow[], ListedGap[]]>([
     ['doubled', life, [...rows, row(3)], gaps],
     ['other bytes', life, [...rows.slice(0, 3), row(5, 'd4')], gaps],

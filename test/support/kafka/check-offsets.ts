@@ -4,7 +4,11 @@ import type { MissingCause } from '../../../shared/sources/broker.ts';
 export interface TopicLife {
   readonly topic: string;
   readonly incarnation: string;
-  /** Digest and, after it, `c` or `a`: whether its transaction was committed. Absent: no record was written there. */
+  /**
+   * Digest and, after it, `c` or `a`: how its transaction ended, as the producer was told. Absent: no record was written there. The broker
+   * has the last word on `a`: around a restart Kafka 4.4 was seen to acknowledge an abort, to write no marker, and to commit the records
+   * with the producer's next transaction; its own read_committed consumer is given them then.
+   */
   readonly written: readonly (readonly (string | undefined)[])[];
   /** Digests of what a read_committed consumer was last given. */
   readonly readable: readonly (readonly (string | undefined)[])[];
@@ -73,7 +77,7 @@ class Lane {
     const written = this.#life.written[this.#partition][offset];
     if (this.#states[offset] === ROW) problems.add('rows doubled', this.#name(offset));
     if (written === undefined) problems.add('rows nobody wrote', this.#name(offset));
-    else if (written.endsWith('a')) problems.add('rows of aborted transactions', this.#name(offset));
+    else if (this.#isAborted(offset)) problems.add('rows of aborted transactions', this.#name(offset));
     else if (written.slice(0, -1) !== digest) problems.add('rows with other bytes than were written', this.#name(offset));
     this.#states[offset] = ROW;
   }
@@ -102,16 +106,21 @@ class Lane {
 
   /** The causes that would be true; none where the record can be read. */
   #causesOf(offset: number): readonly MissingCause[] {
-    const { written, readable, logStarts, compacts, over } = this.#life;
-    if (over) return ['unavailable', ...(readable[this.#partition][offset] === undefined ? this.#causesInside(written[this.#partition][offset], compacts) : [])];
-    if (offset < logStarts[this.#partition]) return ['expired', ...this.#causesInside(written[this.#partition][offset], compacts)];
+    const { readable, logStarts, over } = this.#life;
+    if (over) return ['unavailable', ...(readable[this.#partition][offset] === undefined ? this.#causesInside(offset) : [])];
+    if (offset < logStarts[this.#partition]) return ['expired', ...this.#causesInside(offset)];
     if (readable[this.#partition][offset] !== undefined) return [];
-    return this.#causesInside(written[this.#partition][offset], compacts);
+    return this.#causesInside(offset);
   }
 
-  #causesInside(written: string | undefined, compacts: boolean): readonly MissingCause[] {
-    const own: readonly MissingCause[] = written === undefined ? ['transaction_marker'] : written.endsWith('a') ? ['aborted'] : [];
-    return compacts ? [...own, 'compacted'] : own;
+  #causesInside(offset: number): readonly MissingCause[] {
+    const own: readonly MissingCause[] = this.#life.written[this.#partition][offset] === undefined ? ['transaction_marker'] : this.#isAborted(offset) ? ['aborted'] : [];
+    return this.#life.compacts ? [...own, 'compacted'] : own;
+  }
+
+  #isAborted(offset: number): boolean {
+    const { written, readable } = this.#life;
+    return readable[this.#partition][offset] === undefined && written[this.#partition][offset]?.endsWith('a') === true;
   }
 
   #name(offset: number): string {
