@@ -174,11 +174,14 @@ describe('a replay that is interrupted or overtaken', () => {
     { what: 'it has read Silver', name: 'silver_events' },
     { what: 'it has read quarantine', name: 'quarantine_events' },
   ])('a refine that sleeps when $what does not undo what was replayed meanwhile', async ({ name }) => {
+    // The generation is raised before: raising it would make the sleeper look again.
+    await now.ingest([record(8, event('w', { value: '61' }))]);
+    await now.drain();
     const [stale, other] = [await lakes.another(now), await lakes.another(now)];
     const judge = compileRules(now.pipeline, { futureAfterMs: FUTURE_AFTER_MS });
     // As if a registry had learned the schema: other verdicts under the same rules.
     const learned: Judge = (row) => judge({ ...row, value: row.value?.replace('unknown', '61') ?? null });
-    await now.ingest([record(8, event('x', { value: 'unknown' })), record(9, 'bad')]);
+    await now.ingest([record(9, event('x', { value: 'unknown' })), record(10, 'bad')]);
     const { delta } = await stale.lake.table(name);
     const refresh = delta.refresh.bind(delta);
     let isAsleep = false;
