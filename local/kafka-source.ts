@@ -226,7 +226,7 @@ export class KafkaSource implements DrainableSource {
   #transient(what: string, cause: unknown): TransientError {
     const { brokers: addresses, topic } = this.#options;
     const brokers = addresses.join(',');
-    const message = `${what} for topic '${topic}' at ${brokers}: ${reason(cause)} Check that the broker is up and the topic exists; what was not committed comes again.`;
+    const message = `${what} for topic '${topic}' at ${brokers}: ${reason(cause)} Check that the broker is up, that the topic exists and that the credentials are right; what was not committed comes again.`;
     return new TransientError('kafka/consumer', message, { cause, facts: { brokers, topic } });
   }
 

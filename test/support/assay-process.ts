@@ -12,9 +12,9 @@ export interface Finished {
   readonly stderr: string;
 }
 
-/** `assay …` as a process of its own; `killAfterMs` sends SIGKILL to it, wherever it is then. */
-export async function assay(args: readonly string[], options: { cwd: string; killAfterMs?: number }): Promise<Finished> {
-  const child = spawn(process.execPath, [ASSAY, ...args], { cwd: options.cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+/** `assay …` as a process of its own; `killAfterMs` sends SIGKILL to it, wherever it is then. `env` comes over this process's own. */
+export async function assay(args: readonly string[], options: { cwd: string; killAfterMs?: number; env?: Readonly<Record<string, string>> }): Promise<Finished> {
+  const child = spawn(process.execPath, [ASSAY, ...args], { cwd: options.cwd, env: { ...process.env, ...options.env }, stdio: ['ignore', 'pipe', 'pipe'] });
   let [stdout, stderr] = ['', ''];
   child.stdout.setEncoding('utf8').on('data', (text: string) => { stdout += text; });
   child.stderr.setEncoding('utf8').on('data', (text: string) => { stderr += text; });
