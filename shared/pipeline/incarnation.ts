@@ -2,7 +2,7 @@ import type { RowTable } from '../delta/operations/row-table.ts';
 import { progressOf } from '../delta/snapshot.ts';
 import type { Snapshot } from '../delta/snapshot.ts';
 import { TransientError } from '../errors.ts';
-import type { Broker } from '../sources/broker.ts';
+import type { Broker, MissingCause } from '../sources/broker.ts';
 import type { KafkaRecord } from '../sources/record.ts';
 import { inOffsetOrder, laneAppId, laneOf, namedAppId, parseLaneAppId, partitionsOf } from './bronze-plan.ts';
 import type { BatchLane, Lane, PartitionRecords } from './bronze-plan.ts';
@@ -46,47 +46,67 @@ export function incarnationOf(topic: string, topicId: string, snapshot: Snapshot
 }
 
 async function lanesOfTopic(topic: string, partitions: readonly PartitionRecords[], options: LifeOptions): Promise<BatchLane[]> {
+  let first: string | null = null;
   for (let look = 0; look < LOOKS_MAX; look++) {
     const topicId = await options.broker.topicId(topic);
     if (topicId === NONE) return lanesWithoutIds(topic, partitions, options);
+    first ??= topicId;
     const incarnation = await nameOf(topic, topicId, options);
-    const verdicts = await Promise.all(partitions.map((partition) => isCurrent(partition, topicId, options)));
-    if (verdicts.includes(null) && (await options.broker.topicId(topic)) !== topicId) continue;
-    if (verdicts.includes(false)) await options.bronze.delta.refresh();
+    const proofs = await Promise.all(partitions.map((partition) => compareWithBroker(partition, topicId, options)));
+    // Made again meanwhile: what was asked for by its name was not of this life.
+    if (proofs.some((proof) => proof !== 'current') && (await options.broker.topicId(topic)) !== topicId) continue;
+    if (proofs.includes('former') || proofs.includes('refused')) await options.bronze.delta.refresh();
     return partitions.map((partition, i) => {
-      // Where nothing of it can be compared any more, the broker's word stands.
-      if (verdicts[i] === false) return laneOf(partition, { incarnation: formerOf(partition, { topicId, incarnation }, options), topicId: null });
-      if (verdicts[i]) options.seen.set(placeOf(partition), topicId);
+      const place = placeOf(partition);
+      const former = options.seen.get(place) ?? (first === topicId ? undefined : first!);
+      // Nothing of it is left to compare: it came before the topic was made again, if that happened while this worker lives.
+      const proof = proofs[i] === 'unknown' && former !== undefined ? 'former' : proofs[i];
+      if (proof === 'former') return laneOf(partition, { incarnation: formerOf(topic, { topicId, incarnation, former }, options.bronze.delta.snapshot), topicId: null });
+      if (proof === 'refused') checkNoOther(topic, { incarnation, former }, options.bronze.delta.snapshot);
+      if (proof === 'current') options.seen.set(place, topicId);
       return laneOf(partition, { incarnation, topicId });
     });
   }
   throw new TransientError('kafka/topic-changes', `topic '${topic}' was another one each of ${LOOKS_MAX} times that the broker was asked; the batch is delivered again`);
 }
 
-/** Whether the broker has these records, too; null: it has none of these offsets. Not asked where this worker has seen this life here before. */
-async function isCurrent({ topic, partition, records }: PartitionRecords, topicId: string, { broker, seen }: LifeOptions): Promise<boolean | null> {
-  if (seen.get(placeOf({ topic, partition })) === topicId) return true;
+/** `unknown`: these offsets have expired. `refused`: the broker does not give them. */
+type Proof = 'current' | 'former' | 'unknown' | 'refused';
+
+/** Whether the broker has these records, too. Not asked where this worker has seen this life here before. */
+async function compareWithBroker({ topic, partition, records }: PartitionRecords, topicId: string, { broker, seen }: LifeOptions): Promise<Proof> {
+  if (seen.get(placeOf({ topic, partition })) === topicId) return 'current';
   const ordered = inOffsetOrder(records);
   const [first, last] = [ordered[0].offset, ordered.at(-1)!.offset];
   const offsets = new Map(ordered.map((record) => [record.offset, record]));
-  const compared = async (ranges: Parameters<Broker['read']>[1]) => {
+  const ends = (first === last ? [first] : [first, last]).map((offset) => ({ firstOffset: offset, lastOffset: offset }));
+  let proof: Proof = 'unknown';
+  for (const ranges of [ends, [{ firstOffset: first, lastOffset: last }]]) {
     const read = await broker.read({ topic, topicId, partition }, ranges, PROBE);
-    const pairs = read.records.flatMap((record) => (offsets.has(record.offset) ? [sameRecord(record, offsets.get(record.offset)!)] : []));
-    return pairs.length === 0 ? null : pairs.every((same) => same);
-  };
-  const ends = first === last ? [first] : [first, last];
-  const verdict = (await compared(ends.map((offset) => ({ firstOffset: offset, lastOffset: offset })))) ?? (await compared([{ firstOffset: first, lastOffset: last }]));
-  if (verdict !== null) return verdict;
+    const pairs = read.records.filter(({ offset }) => offsets.has(offset)).map((record) => sameRecord(record, offsets.get(record.offset)!));
+    if (pairs.length > 0) return pairs.every((same) => same) ? 'current' : 'former';
+    if (ranges === ends) proof = proofOf(read.missing.map(({ cause }) => cause));
+  }
   // What was delivered from past the end was not delivered from this log.
-  const log = (await broker.offsets(topic)).find((offsets) => offsets.partition === partition);
-  return log === undefined || first >= log.latest ? false : null;
+  const log = (await broker.offsets(topic)).find((each) => each.partition === partition);
+  return log === undefined || first >= log.latest ? 'former' : proof;
+}
+
+/** Of offsets that were delivered. What was just delivered is not compacted yet, nor was it ever aborted; but it may have stood where the log expires. */
+function proofOf(causes: readonly MissingCause[]): Proof {
+  if (causes.includes('unavailable')) return 'refused';
+  return causes.some((cause) => cause !== 'expired') ? 'former' : 'unknown';
+}
+
+/** Where there was another life, a guess might put records of one into the other. */
+function checkNoOther(topic: string, { incarnation, former }: { incarnation: string; former: string | undefined }, snapshot: Snapshot): void {
+  if (former === undefined && lanesOf(topic, snapshot).every((lane) => lane.incarnation === incarnation)) return;
+  throw new TransientError('kafka/not-readable', `topic '${topic}' was made again, and the broker does not give the records that tell from which one a batch is; the batch is delivered again. Check that '${topic}' can be read by an ordinary consumer`);
 }
 
 /** The life before the one that goes on: the last that this worker saw here, else the last that the table saw. */
-function formerOf({ topic, partition }: Pick<Lane, 'topic' | 'partition'>, { topicId, incarnation }: { topicId: string; incarnation: string }, { bronze, seen }: LifeOptions): string {
-  const { snapshot } = bronze.delta;
-  const here = seen.get(placeOf({ topic, partition }));
-  if (here !== undefined) return incarnationOf(topic, here, snapshot);
+function formerOf(topic: string, { topicId, incarnation, former }: { topicId: string; incarnation: string; former: string | undefined }, snapshot: Snapshot): string {
+  if (former !== undefined) return incarnationOf(topic, former, snapshot);
   const others = [...snapshot.txns.values()].filter(({ appId }) => {
     const lane = parseLaneAppId(appId);
     return lane?.topic === topic && lane.incarnation !== incarnation;

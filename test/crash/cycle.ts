@@ -22,6 +22,7 @@ import { Chance } from '../simulation/chance.ts';
 import { line } from '../simulation/expectation.ts';
 import { differences } from '../simulation/tables-at-the-end.ts';
 import type { Mutant } from '../simulation/supervisor.ts';
+import { PartitionLog, Topic } from '../simulation/topic.ts';
 import { makeChampion } from '../simulation/worker.ts';
 import { collect } from '../support/collect.ts';
 import { patientClock } from '../support/delta.ts';
@@ -262,5 +263,5 @@ export async function upkeepOf(place: Place): Promise<string[]> {
 export async function unexpectedIn(place: Place): Promise<string[]> {
   const { before, after } = place.batches;
   const records = [...Map.groupBy([...before, ...after].flat(), ({ partition }) => partition).values()];
-  return differences(new Worker(place, new Lifeline()).lake, { topic: { name: 'events', earliest: records.map(() => 0n), records }, champion });
+  return differences(new Worker(place, new Lifeline()).lake, { topic: new Topic('events', [{ id: new TestBroker().id, partitions: records.map((each) => PartitionLog.of(0n, each)) }]), champion });
 }

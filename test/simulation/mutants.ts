@@ -1,3 +1,4 @@
+import type { Broker } from '../../shared/sources/broker.ts';
 import type { ObjectStore } from '../../shared/storage/object-store.ts';
 import type { Mutant } from './supervisor.ts';
 
@@ -30,6 +31,9 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
   'does not see that a rival removed a file': (store) => changed(store, {
     get: async (key) => edited(await store.get(key), isCommit(key), (text) => text.replace(/^\{"remove":.*\n/gm, '')),
   }),
+  'lists no gaps': (store) => changed(store, {
+    putIfAbsent: (key, body) => store.putIfAbsent(key, edited(body, isCommit(key) && key.startsWith('offset_gaps/'), (text) => text.replace(/^\{"add":.*\n/gm, ''))!),
+  }),
   'overwrites the log': (store) => changed(store, {
     putIfAbsent: async (key, body) => {
       if (!isCommit(key)) return store.putIfAbsent(key, body);
@@ -38,6 +42,51 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     },
   }),
 };
+
+/** Programs that misunderstand their broker. */
+export const BROKER_MUTANTS: Readonly<Record<string, (broker: Broker) => Broker>> = {
+  'takes for compacted what it was not given': (broker) => ({
+    ...asking(broker),
+    read: (_from, ranges) => Promise.resolve({ records: [], missing: ranges.map((range) => ({ ...range, cause: 'compacted' })), bytes: 0, next: ranges.at(-1)!.lastOffset + 1n }),
+  }),
+  'reads one record less than there is': (broker) => ({
+    ...asking(broker),
+    read: async (...asked) => {
+      const read = await broker.read(...asked);
+      return { ...read, records: read.records.slice(1) };
+    },
+  }),
+  'asks for a topic\'s id once': (broker) => {
+    const ids = new Map<string, Promise<string>>();
+    return {
+      ...asking(broker),
+      topicId: (topic) => {
+        const id = ids.get(topic) ?? broker.topicId(topic);
+        ids.set(topic, id);
+        return id;
+      },
+    };
+  },
+  'reads whatever has the topic\'s name': (broker) => ({
+    ...asking(broker),
+    read: async (from, ...asked) => broker.read({ ...from, topicId: await broker.topicId(from.topic) }, ...asked),
+  }),
+  'finds every batch to be of the life that goes on': (broker) => ({
+    ...asking(broker),
+    read: async (from, ranges, limits) => {
+      const read = await broker.read(from, ranges, limits);
+      // What one batch is compared by: few offsets, many records allowed.
+      return limits.recordsMax === 1_000 ? { ...read, records: [], missing: ranges.map((range) => ({ ...range, cause: 'expired' })) } : read;
+    },
+  }),
+};
+
+function asking(broker: Broker): Broker {
+  return {
+    topicId: (topic) => broker.topicId(topic), offsets: (topic) => broker.offsets(topic), offsetForTime: (topic, timestampMs) => broker.offsetForTime(topic, timestampMs),
+    committed: (group, topic) => broker.committed(group, topic), read: (...asked) => broker.read(...asked),
+  };
+}
 
 const isCommit = (key: string) => /_delta_log\/\d{20}\.json$/.test(key);
 

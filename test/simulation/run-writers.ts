@@ -1,3 +1,4 @@
+import type { Broker } from '../../shared/sources/broker.ts';
 import { DeltaTable } from '../../shared/delta/table.ts';
 import { Chance } from './chance.ts';
 import { drawWeather } from './faults.ts';
@@ -14,6 +15,7 @@ export interface RunOptions {
   readonly seed: number;
   readonly keepTrace?: boolean;
   readonly mutant?: Mutant;
+  readonly brokerMutant?: (broker: Broker) => Broker;
 }
 
 export interface RunResult {

@@ -3,31 +3,33 @@ import { balance } from '../../shared/monitoring/balance.ts';
 import { readBalanceFacts } from '../../shared/pipeline/balance-facts.ts';
 import type { Lake } from '../../shared/pipeline/lake.ts';
 import { BRONZE, GOLD, OFFSET_GAPS, QUARANTINE, SILVER } from '../../shared/pipeline/tables.ts';
-import { expectationOf, line } from './expectation.ts';
+import { bronzeLine, expectationOf, line } from './expectation.ts';
+import { offsetsAtTheEnd } from './offsets-at-the-end.ts';
 import type { Site } from './worker.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
-const PLACE = ['topic', 'partition', 'offset', 'kafka_timestamp'];
+const PLACE = ['topic', 'incarnation', 'partition', 'offset', 'kafka_timestamp'];
 const SILVER_COLUMNS = ['event_id', 'event_type', 'timestamp', 'value', 'event_date', 'is_late', 'late_by_ms', 'rescued', 'rule_flags', ...PLACE];
 const GOLD_COLUMNS = ['event_id', 'event_type', 'timestamp', 'value', 'anomaly_score', 'anomaly_flag', 'model_name', 'model_version'];
 
 /** How the tables differ from what they must be; empty where they do not. */
 export async function differences(lake: Lake, { topic, champion }: Pick<Site, 'topic' | 'champion'>): Promise<string[]> {
-  const expected = expectationOf(topic);
   const read = async (name: string): Promise<Fields[]> => {
     const table = await lake.table(name);
     const snapshot = await table.delta.refresh();
     return table.engine.session(async (session) => session.rows(await scanLive(session, table, snapshot)));
   };
   const [bronze, silver, quarantine, gold, gaps] = [await read(BRONZE), await read(SILVER), await read(QUARANTINE), await read(GOLD), await read(OFFSET_GAPS)];
+  const { landed, found } = offsetsAtTheEnd(topic, { bronze: (await lake.table(BRONZE)).delta.snapshot, rows: bronze, gaps });
+  const expected = expectationOf(landed);
   const { scorer, manifest } = champion;
   const { decision, label } = await scorer.score([Float64Array.from(silver, (row) => row['value'] as number)], silver.length);
   const scored = silver.map((row, i) => ({ ...row, anomaly_score: decision[i], anomaly_flag: label[i], model_name: manifest.name, model_version: BigInt(manifest.version) }));
   const facts = balance(await readBalanceFacts(lake));
   return [
-    ...differ(BRONZE, lines(bronze, [...PLACE, 'key', 'value', 'value_bytes']), expected.bronze),
-    ...differ(OFFSET_GAPS, gaps.flatMap(offsetsOf).sort(), expected.gaps),
+    ...found,
+    ...differ(BRONZE, lines(bronze, [...PLACE, 'key', 'value', 'value_bytes']), landed.map(bronzeLine)),
     ...differ(SILVER, lines(silver, SILVER_COLUMNS), expected.silver),
     ...differ(QUARANTINE, lines(quarantine, [...PLACE, 'value', 'value_bytes', 'reason', 'resolved_at']), expected.quarantine),
     ...differ(GOLD, lines(gold, GOLD_COLUMNS), lines(scored, GOLD_COLUMNS)),
@@ -37,11 +39,6 @@ export async function differences(lake: Lake, { topic, champion }: Pick<Site, 't
 
 function lines(rows: readonly Fields[], columns: readonly string[]): string[] {
   return rows.map((row) => line(Object.fromEntries(columns.map((name) => [name, row[name]])))).sort();
-}
-
-function offsetsOf(gap: Fields): string[] {
-  const [first, last] = [gap['first_offset'] as bigint, gap['last_offset'] as bigint];
-  return Array.from({ length: Number(last - first) + 1 }, (_value, i) => `${gap['partition'] as number} ${first + BigInt(i)}`);
 }
 
 /** As multisets: what is there too often, or not often enough. */

@@ -2,13 +2,80 @@ import type { KafkaRecord } from '../../shared/sources/record.ts';
 import { event, record } from '../support/test-lake.ts';
 import type { Chance } from './chance.ts';
 
-/** A topic as its producers and its retention left it: which offsets are there, and what they hold. */
-export interface Topic {
+/** What stands at an offset: a record, or why there is none. */
+type Slot = KafkaRecord | 'aborted' | 'transaction_marker' | 'compacted';
+
+/** A partition of one life of a topic, as producers, transactions and compaction left it. Its front expires. */
+export class PartitionLog {
+  readonly #first: bigint;
+  readonly #slots: readonly Slot[];
+  /** Log start. */
+  start: bigint;
+
+  constructor(first: bigint, slots: readonly Slot[]) {
+    [this.#first, this.#slots, this.start] = [first, slots, first];
+  }
+
+  static of(first: bigint, records: readonly KafkaRecord[]): PartitionLog {
+    const slots: Slot[] = [];
+    for (const each of records) {
+      while (first + BigInt(slots.length) < each.offset) slots.push('compacted');
+      slots.push(each);
+    }
+    return new PartitionLog(first, slots);
+  }
+
+  get first(): bigint {
+    return this.#first;
+  }
+
+  get end(): bigint {
+    return this.#first + BigInt(this.#slots.length);
+  }
+
+  /** Also those that have expired. */
+  get records(): KafkaRecord[] {
+    return this.#slots.filter((slot) => typeof slot !== 'string');
+  }
+
+  at(offset: bigint): Slot | null {
+    return this.#slots[Number(offset - this.#first)] ?? null;
+  }
+}
+
+/** From being made to being deleted. */
+export interface Life {
+  readonly id: string;
+  readonly partitions: readonly PartitionLog[];
+}
+
+export class Topic {
   readonly name: string;
-  /** Log start of each partition. */
-  readonly earliest: readonly bigint[];
-  /** By partition, in offset order. Offsets that are missing were compacted away, or were transaction markers. */
-  readonly records: readonly (readonly KafkaRecord[])[];
+  readonly lives: readonly Life[];
+  #now = 0;
+
+  constructor(name: string, lives: readonly Life[]) {
+    [this.name, this.lives] = [name, lives];
+  }
+
+  get life(): Life {
+    return this.lives[this.#now];
+  }
+
+  get isLast(): boolean {
+    return this.#now === this.lives.length - 1;
+  }
+
+  /** Deleted, and made again at once. */
+  recreate(): void {
+    this.#now++;
+  }
+
+  /** `before-<id>`: the one before that. */
+  lifeOf(incarnation: string): Life | null {
+    const before = this.lives.findIndex(({ id }) => `before-${id}` === incarnation);
+    return this.lives[before - 1] ?? this.lives.find(({ id }) => id === incarnation) ?? null;
+  }
 }
 
 const BASE_MS = Date.parse('2025-04-01T18:00:00Z');
@@ -28,22 +95,38 @@ const REJECTS: readonly (string | Uint8Array | null)[] = [
 
 /** Few keys, so that they meet: in one batch, across batches, across partitions of the topic and of the table. */
 export function drawTopic(chance: Chance): Topic {
-  const partitions = chance.between(2, 3);
-  const records = chance.between(25, 70);
-  const keys = chance.between(2, 14);
-  const rejectShare = chance.pick([0, 0.1, 0.3]);
-  const gapShare = chance.pick([0, 0.05, 0.2]);
-  const earliest = Array.from({ length: partitions }, () => BigInt(chance.pick([0, 0, 3, 1_000])));
-  const lanes = earliest.map((start) => ({ next: Number(start), records: [] as KafkaRecord[] }));
+  const style: Style = {
+    partitions: chance.between(2, 3), keys: chance.between(2, 14), rejectShare: chance.pick([0, 0.1, 0.3]), gapShare: chance.pick([0, 0.05, 0.2]),
+    transactionShare: chance.pick([0, 0, 0.1]),
+  };
+  const lives = [drawLife(chance, style, { records: chance.between(25, 70), starts: [0, 0, 3, 1_000] })];
+  // Filled again with more: its offsets go on past those that the group has committed.
+  if (chance.happens(0.3)) lives.push(drawLife(chance, style, { records: lives[0].partitions.reduce((sum, { records }) => sum + records.length, 0) + chance.between(5, 40), starts: [0] }));
+  return new Topic('events', lives);
+}
+
+interface Style {
+  readonly partitions: number;
+  readonly keys: number;
+  readonly rejectShare: number;
+  readonly gapShare: number;
+  readonly transactionShare: number;
+}
+
+function drawLife(chance: Chance, style: Style, { records, starts }: { records: number; starts: readonly number[] }): Life {
+  const lanes = Array.from({ length: style.partitions }, () => ({ first: BigInt(chance.pick(starts)), slots: [] as Slot[], records: [] as KafkaRecord[] }));
   for (let i = 0; i < records; i++) {
-    const partition = chance.between(0, partitions - 1);
-    const lane = lanes[partition];
-    if (chance.happens(gapShare)) lane.next += chance.between(1, 3);
-    const payload = chance.happens(rejectShare) ? chance.pick(REJECTS) : drawPayload(chance, lanes, keys);
+    const partition = chance.between(0, style.partitions - 1);
+    const { first, slots, records: before } = lanes[partition];
+    if (chance.happens(style.gapShare)) slots.push(...Array<Slot>(chance.between(1, 3)).fill('compacted'));
+    if (chance.happens(style.transactionShare)) slots.push(...Array<Slot>(chance.between(0, 3)).fill('aborted'), 'transaction_marker');
+    const payload = chance.happens(style.rejectShare) ? chance.pick(REJECTS) : drawPayload(chance, lanes, style.keys);
     const timestampMs = chance.happens(0.05) ? -1 : BASE_MS + chance.between(0, 3) * 1_000;
-    lane.records.push(record(lane.next++, payload, { partition, timestampMs, ...(chance.happens(0.3) ? { key: `k${chance.between(1, keys)}` } : {}) }));
+    const made = record(Number(first) + slots.length, payload, { partition, timestampMs, ...(chance.happens(0.3) ? { key: `k${chance.between(1, style.keys)}` } : {}) });
+    slots.push(made);
+    before.push(made);
   }
-  return { name: 'events', earliest, records: lanes.map((lane) => lane.records) };
+  return { id: chance.uuid(), partitions: lanes.map(({ first, slots }) => new PartitionLog(first, slots)) };
 }
 
 function drawPayload(chance: Chance, lanes: readonly { readonly records: readonly KafkaRecord[] }[], keys: number): string | Uint8Array | null {

@@ -13,6 +13,7 @@ import { refine } from '../../shared/pipeline/refine.ts';
 import { score } from '../../shared/pipeline/score.ts';
 import type { StageOutcome } from '../../shared/pipeline/stage.ts';
 import type { TableDefinition } from '../../shared/delta/table.ts';
+import type { Broker } from '../../shared/sources/broker.ts';
 import { MemoryRelations } from '../support/memory-relations.ts';
 import { compactSome } from './compactor.ts';
 import { SimBroker } from './consumers.ts';
@@ -34,6 +35,8 @@ export interface Site {
   readonly definitions: readonly TableDefinition[];
   readonly sliceRows: number;
   readonly checkpointInterval: bigint;
+  /** As a worker sees its broker. */
+  readonly understands: (broker: Broker) => Broker;
   /** Files are merged all the time. */
   readonly compacts: boolean;
 }
@@ -56,12 +59,13 @@ export async function runWorker(host: Host, site: Site): Promise<void> {
   });
   const champions = { current: () => Promise.resolve(site.champion) };
   const seen = new Map<string, string>();
-  const broker = new SimBroker(site.world, host.actor, site.topic);
+  const healLimits = { recordsMax: 1 + Math.floor(clock.random() * 12), bytesMax: 1 << 20 };
+  const broker = site.understands(new SimBroker(site.world, host.actor, site.topic));
   await Promise.all([
-    consume(host, site, (delivery) => ingest(delivery.records, { ...common, broker, consumerGroup: 'assay', seen })),
+    consume(host, site, (delivery) => ingest(delivery.records, { ...common, broker, consumerGroup: 'assay', seen, healLimits })),
     stage(600, () => refine({ ...common, judge: site.judge, lateAfterMs: LATE_AFTER_MS, sliceRows: sliceRows() })),
     stage(800, () => score({ ...common, champions, sliceRows: sliceRows() })),
-    stage(3_000, () => maintain(common)),
+    stage(3_000, () => maintain({ ...common, broker })),
     ...(site.compacts ? [keepDoing(host, 1_500, () => compactSome(lake, host))] : []),
   ]);
 }

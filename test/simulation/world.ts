@@ -60,6 +60,10 @@ export class World {
     this.#isCalm = true;
   }
 
+  get isCalm(): boolean {
+    return this.#isCalm;
+  }
+
   /** Nothing is on its way any more. */
   get isSettled(): boolean {
     return this.#inFlight === 0 && this.#nights === 0;

@@ -117,15 +117,18 @@ function valueOf(value: unknown): number | null {
 
 export interface NaiveVersion extends NaiveRow {
   readonly timestampMs: number;
+  readonly incarnation?: string;
   readonly partition: number;
   readonly offset: number;
 }
 
-/** Semantics.md section 5 inside one topic and incarnation: does `a` win over `b`? */
+/** Semantics.md section 5 inside one topic: does `a` win over `b`? */
 export function winsOver(a: NaiveVersion, b: NaiveVersion): boolean {
   if (a.micros !== b.micros) return a.micros > b.micros;
   const kafkaMs = (row: NaiveVersion) => (row.timestampMs < 0 ? Number.POSITIVE_INFINITY : row.timestampMs);
   if (kafkaMs(a) !== kafkaMs(b)) return kafkaMs(a) < kafkaMs(b);
+  const [ofA, ofB] = [a.incarnation ?? '', b.incarnation ?? ''];
+  if (ofA !== ofB) return ofA < ofB;
   if (a.partition !== b.partition) return a.partition < b.partition;
   return a.offset < b.offset;
 }

@@ -44,19 +44,19 @@ export class TestBroker implements Broker {
   partitions = 4;
   byTime = new Map<number, bigint>();
   byGroup = new Map<number, bigint>();
-  /** What it can give again, and why not; what is in neither is unavailable. By partition and offset, `0 17`. */
+  /** What it can give again (what was delivered, and what a test keeps), and why not; the rest is unavailable. By topic id, partition and offset. */
   readonly kept = new Map<string, KafkaRecord | MissingCause>();
   reads = 0;
 
   keep(records: readonly KafkaRecord[]): void {
-    for (const each of records) this.kept.set(`${each.partition} ${each.offset}`, each);
+    for (const each of records) this.kept.set(`${this.id} ${each.partition} ${each.offset}`, each);
   }
   lose(cause: MissingCause, offsets: readonly number[], partition = 0): void {
-    for (const offset of offsets) this.kept.set(`${partition} ${offset}`, cause);
+    for (const offset of offsets) this.kept.set(`${this.id} ${partition} ${offset}`, cause);
   }
   read({ partition, topicId }: ReadPartition, ranges: readonly OffsetRange[], limits: ReadLimits): Promise<OffsetsRead> {
     this.reads++;
-    return Promise.resolve(readLog({ earliest: this.earliest, at: (offset) => (topicId === this.id ? this.kept.get(`${partition} ${offset}`) : null) ?? 'unavailable' }, ranges, limits));
+    return Promise.resolve(readLog({ earliest: this.earliest, at: (offset) => (topicId === this.id ? this.kept.get(`${topicId} ${partition} ${offset}`) : null) ?? 'unavailable' }, ranges, limits));
   }
   topicId(): Promise<string> {
     return Promise.resolve(this.id);
@@ -80,7 +80,10 @@ export interface TestLake {
   readonly pipeline: Pipeline;
   readonly folder: string;
   readonly broker: TestBroker;
+  /** A batch whose records the broker has. */
   ingest(records: readonly KafkaRecord[]): Promise<StageOutcome>;
+  /** A batch, whatever the broker has. */
+  land(records: readonly KafkaRecord[]): Promise<StageOutcome>;
   refine(sliceRows?: number): Promise<StageOutcome>;
   score(sliceRows?: number): Promise<StageOutcome>;
   maintain(): Promise<StageOutcome>;
@@ -134,9 +137,14 @@ export async function openTestLake(options: TestLakeOptions = {}): Promise<TestL
   const judge = compileRules(pipeline, { futureAfterMs: FUTURE_AFTER_MS }, { schemas: options.schemas ?? null });
   const runRefine = (sliceRows = 250_000) => refine({ ...common, judge, lateAfterMs: LATE_AFTER_MS, sliceRows });
   const runScore = (sliceRows = 250_000) => score({ ...common, champions, sliceRows });
+  const land = (records: readonly KafkaRecord[]) => ingest(records, { ...common, broker, consumerGroup: 'test', seen, ...(options.healLimits ? { healLimits: options.healLimits } : {}) });
   return {
     lake, engine, pipeline, folder, broker,
-    ingest: (records) => ingest(records, { ...common, broker, consumerGroup: 'test', seen, ...(options.healLimits ? { healLimits: options.healLimits } : {}) }),
+    ingest: (records) => {
+      broker.keep(records);
+      return land(records);
+    },
+    land,
     refine: runRefine,
     score: runScore,
     maintain: () => maintain({ ...common, broker, say: options.say ?? (() => undefined) }),
