@@ -135,6 +135,6 @@ describe.skipIf(missing !== null)(`${EVENTS} events among horrors, seed ${SEED}`
     expect(report.problems).toEqual([]);
     expect(duckRows).toBe(report.rows);
     expect(report.missing).toMatchObject({ aborted: expect.any(Number), transaction_marker: expect.any(Number), compacted: expect.any(Number), expired: expect.any(Number) });
-    for (const horror of ['kills', 'freezes', 'guests'] as const) expect(all.reduce((sum, counts) => sum + counts[horror], 0), horror).toBeGreaterThan(1);
+    for (const horror of ['kills', 'freezes', 'guests'] as const) expect(all.reduce((sum, counts) => sum + counts[horror], 0), horror).toBeGreaterThan(0);
   }, TIMEOUT_MS);
 });

@@ -18,7 +18,7 @@ export interface ChaosCounts { kills: number; freezes: number; guests: number }
 
 const GUEST_EVERY_MS = 1000;
 const KILL_EVERY_MS = 5000;
-const FREEZE_EVERY_MS = 11_000;
+const FREEZE_EVERY_MS = 8000;
 
 /** Kills, freezes and rebalances from now until `work` is done. A guest is a member of the group that comes, takes partitions, reads nothing and goes. */
 export async function during<T>(work: Promise<T>, options: ChaosOptions): Promise<{ value: T; counts: ChaosCounts }> {
