@@ -38,6 +38,20 @@ describe('ingest', () => {
     expect(await cost(() => land(500))).toEqual({ put: 2 });
   });
 
+  test('asks the broker for no record where none is missing, and nobody for more than the topic\'s id', async () => {
+    const { reads } = lake.broker;
+    await land(500);
+    expect(lake.broker.reads).toBe(reads);
+  });
+
+  test('a gap is one read of the broker, and of storage a look at the log; its records are in the batch\'s own file', async () => {
+    const { reads } = lake.broker;
+    lake.broker.keep(stretch(offset, offset + 9));
+    offset += 10;
+    expect(await cost(() => land(3))).toEqual({ list: 1, put: 2 });
+    expect(lake.broker.reads).toBe(reads + 1);
+  });
+
   test('no checkpoint is its work: refine writes Bronze\'s, the checkpoint, and the hint read and written', async () => {
     const worker = await lakes.another(lake, { checkpointInterval: 20n });
     await worker.ingest([record(offset, event('x'))]);

@@ -10,7 +10,7 @@ let lake: TestLake;
 beforeEach(async () => { lake = await lakes.open(); });
 
 const [A, B] = ['11111111-1111-4111-8111-111111111111', '22222222-2222-4222-8222-222222222222'];
-const lives = async () => (await lake.rows('bronze_events', 'SELECT incarnation AS i, min("offset") AS first, max("offset") AS last, count(*) AS n FROM rows GROUP BY 1 ORDER BY 1')).map(({ i, first, last, n }) => `${i} ${first}-${last} ${n}`);
+const lives = async () => (await lake.rows('bronze_events', `SELECT format('{} {}-{} {}', incarnation, min("offset"), max("offset"), count(*)) AS line FROM rows GROUP BY incarnation ORDER BY incarnation`)).map(({ line }) => line as string);
 /** The records of another life at the same offsets. */
 const others = (from: number, to: number) => range(from, to).map((offset) => record(offset, event(`other ${offset}`)));
 
