@@ -134,6 +134,7 @@ describe.skipIf(missing !== null)(`${EVENTS} events among horrors, seed ${SEED}`
     console.log(JSON.stringify({ horrors: all, starts: hosts.map(({ starts }) => starts), rows: report.rows, missing: report.missing }));
     expect(report.problems).toEqual([]);
     expect(duckRows).toBe(report.rows);
+    expect(await lake.unbalanced()).toEqual([]);
     expect(report.missing).toMatchObject({ aborted: expect.any(Number), transaction_marker: expect.any(Number), compacted: expect.any(Number), expired: expect.any(Number) });
     for (const horror of ['kills', 'freezes', 'guests'] as const) expect(all.reduce((sum, counts) => sum + counts[horror], 0), horror).toBeGreaterThan(0);
   }, TIMEOUT_MS);

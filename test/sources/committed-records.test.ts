@@ -21,6 +21,13 @@ describe('committedRecords', () => {
     expect(next).toBe(3n);
   });
 
+  test('passes over a control batch that compaction has emptied', () => {
+    const emptied = { ...marker(2, 7n, 'abort'), records: [] };
+    const { records, next } = committedRecords(fetched([batch(0, 2), emptied, batch(3, 1)]), 't', 0n);
+    expect(offsets(records)).toEqual([0, 1, 3]);
+    expect(next).toBe(4n);
+  });
+
   test('leaves out aborted records between a producer’s first offset and its marker, and keeps those after it and of others', () => {
     const batches = [written(0, 1, 7n), written(1, 1, 8n), marker(2, 7n, 'abort'), written(3, 1, 7n), marker(4, 7n, 'commit'), marker(5, 8n, 'commit')];
     expect(offsets(committedRecords(fetched(batches, [[7n, 0n]]), 't', 0n).records)).toEqual([1, 3]);

@@ -3,8 +3,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '../../../shared/clock.ts';
 import { parseConfig } from '../../../shared/config.ts';
+import { balance } from '../../../shared/monitoring/balance.ts';
 import { openLake } from '../../../shared/open-lake.ts';
 import type { OpenLake } from '../../../shared/open-lake.ts';
+import { readBalanceFacts } from '../../../shared/pipeline/balance-facts.ts';
 import { laneAppId } from '../../../shared/pipeline/bronze-plan.ts';
 import { BRONZE } from '../../../shared/pipeline/tables.ts';
 import { ARROW_VENV } from '../delta-engines.ts';
@@ -44,6 +46,14 @@ export class HorrorLake {
     const [rows, gaps] = [join(this.#folder, 'rows.tsv'), join(this.#folder, 'gaps.tsv')];
     const { stdout } = await ARROW_VENV.run(READER, { args: [this.#dir, rows, gaps] });
     return { rows, gaps, duckRows: Number(stdout) };
+  }
+
+  /** What does not hold of «offsets consumed = Bronze rows + gaps», or is not known, by the program's own books. */
+  async unbalanced(): Promise<string[]> {
+    const { lake } = await this.#open();
+    await lake.ensureAll();
+    const { equations } = balance(await readBalanceFacts(lake));
+    return equations.filter(({ name, verdict }) => name === 'consumed' && verdict !== 'ok').map(({ text }) => text);
   }
 
   async close(): Promise<void> {
