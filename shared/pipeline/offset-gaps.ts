@@ -26,6 +26,16 @@ export async function recordGaps(gaps: readonly MissingGap[], lake: Lake, clock:
   await listGaps(gaps.map((gap) => ({ ...gap, healed: false, seenAtUs })), lake);
 }
 
+/**
+ * After Bronze went back: what was healed may be missing again. Listed as gaps, which the balance takes Bronze's rows from and the next maintain
+ * looks at once more.
+ */
+export async function reopenGaps(lake: Lake): Promise<void> {
+  const table = await lake.table(OFFSET_GAPS);
+  const healed = await readListed(table, await table.delta.refresh(), compare('healed', '=', true));
+  await listGaps(healed.map((gap) => ({ ...gap, healed: false })), lake);
+}
+
 /** Each offset once: what was listed of these offsets otherwise goes, and a gap of which a part goes keeps the rest, as gaps of its own. */
 export async function listGaps(news: readonly ListedGap[], lake: Lake): Promise<void> {
   if (news.length === 0) return;

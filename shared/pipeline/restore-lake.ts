@@ -12,6 +12,7 @@ import { untilSettled } from '../delta/until-settled.ts';
 import { laneStartAppId, parseLaneAppId } from './bronze-plan.ts';
 import { parseCountAppId } from './counts.ts';
 import type { Lake } from './lake.ts';
+import { reopenGaps } from './offset-gaps.ts';
 import { REFINE } from './refine.ts';
 import { checkReadable, consumerAt } from './restore-checks.ts';
 import { SCORE } from './score.ts';
@@ -88,6 +89,7 @@ async function restoreBronze(options: LakeRestoreOptions): Promise<TableRestored
     const own = { ...options, lake: reader };
     done.push(await restoreTable(own, SILVER, { version: likeVersion, otherProgress: new Map([[appId, passed]]) }), await clearQuarantine(own, { above: version, upTo: passed }));
   }
+  if (!isDryRun) await reopenGaps(lake);
   return done;
 }
 

@@ -1,5 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { systemClock } from '../../shared/clock.ts';
 import { TransientError } from '../../shared/errors.ts';
+import { restoreLake } from '../../shared/pipeline/restore-lake.ts';
 import { OpenLakes, bronzeOffsets, consumed, listedGaps, range, stretch } from '../support/lakes.ts';
 import { record } from '../support/test-lake.ts';
 import type { TestLake } from '../support/test-lake.ts';
@@ -59,6 +61,23 @@ describe('a listed gap', () => {
     await lake.maintain();
     expect(await bronzeOffsets(lake)).toEqual({ 0: [...range(0, 8), 10] });
     expect([await unhealed(), await healed()]).toEqual([['9-9 unavailable'], ['5-8']]);
+  });
+
+  test('is one again after a restore of Bronze to before, and is healed again', async () => {
+    await leaveGap();
+    await lake.drain();
+    const { version } = await (await lake.lake.table('bronze_events')).delta.refresh();
+    lake.broker.keep(stretch(5, 9));
+    await lake.maintain();
+    await lake.drain();
+    await restoreLake({ lake: lake.lake, table: 'bronze_events', version, clock: systemClock, isDryRun: false });
+    expect([await unhealed(), await healed()]).toEqual([['5-9 unavailable'], []]);
+    expect(await consumed(lake)).toEqual(['ok 11 offsets consumed = 6 Bronze rows + 5 gap offsets']);
+    await lake.maintain();
+    await lake.drain();
+    expect([await unhealed(), await healed()]).toEqual([[], ['5-9']]);
+    expect((await lake.balance()).verdict).toBe('ok');
+    expect(await lake.rows('silver_events', 'SELECT count(*) AS n FROM rows')).toEqual([{ n: 11n }]);
   });
 
   test('is healed once by two workers at once, and beside an ingest of the same partition', async () => {
