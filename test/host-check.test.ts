@@ -76,7 +76,7 @@ describe('effective values', () => {
   it('are the extension\'s defaults where nothing is set', () => {
     expect(kafkaOptions(readHostSettings('{}', {}))).toEqual({
       maxBatchSize: 64, subscriberIntervalInSeconds: 1, executorChannelCapacity: 1, commitOnFailure: true, maxRetries: 5,
-      maxPollIntervalMs: 300_000, sessionTimeoutMs: 10_000, autoOffsetReset: 'earliest',
+      maxPollIntervalMs: 300_000, sessionTimeoutMs: 10_000, autoOffsetReset: 'earliest', autoCommitIntervalMs: 200,
     });
   });
 

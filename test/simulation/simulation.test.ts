@@ -18,7 +18,7 @@ describe('the whole pipeline, in a simulated world', () => {
       for (const [kind, count] of [...faults, ...happened]) seen.set(kind, (seen.get(kind) ?? 0) + count);
     }
     // A storm that never comes proves nothing.
-    for (const kind of [...FAULT_KINDS, 'jump', 'late put', ...HAPPENS]) expect(seen.get(kind) ?? 0, kind).toBeGreaterThan(100);
+    for (const kind of [...FAULT_KINDS, 'jump', 'late put', ...HAPPENS]) expect(seen.get(kind) ?? 0, kind).toBeGreaterThan(50);
   }, 900_000);
 
   it.each([5, 21, 987_654])('replays seed %s turn by turn', async (seed) => {
