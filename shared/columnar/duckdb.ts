@@ -95,6 +95,8 @@ export class Session {
   #isClosed = false;
   /** Loads that no statement has needed yet. */
   readonly #waiting: Load[] = [];
+  /** Those that one has: a statement that comes meanwhile waits for them, too. */
+  #loaded: Promise<void> = Promise.resolve();
 
   constructor(connect: () => Promise<Opened>) {
     this.#connect = connect;
@@ -183,8 +185,14 @@ export class Session {
   async #ready(): Promise<Opened> {
     assert(!this.#isClosed, 'a statement on a session that has ended');
     const opened = await (this.#opened ??= this.#connect());
-    for (let load = this.#waiting.shift(); load !== undefined; load = this.#waiting.shift()) await this.#load(opened, load);
+    const loads = this.#waiting.splice(0);
+    if (loads.length > 0) this.#loaded = this.#loaded.then(() => this.#loadAll(opened, loads));
+    await this.#loaded;
     return opened;
+  }
+
+  async #loadAll(opened: Opened, loads: readonly Load[]): Promise<void> {
+    for (const load of loads) await this.#load(opened, load);
   }
 
   async #load({ connection, duckdb }: Opened, { table, columns }: Load): Promise<void> {

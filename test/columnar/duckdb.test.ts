@@ -140,3 +140,16 @@ test('nested types, and one that neither knows', () => {
   expect(sqlType({ type: 'map', keyType: 'string', valueType: { type: 'array', elementType: { type: 'struct', fields: [{ name: 'a "b"', type: 'long' }] } } })).toBe('MAP(VARCHAR, STRUCT("a ""b""" BIGINT)[])');
   expect(() => sqlType('variant')).toThrow(expect.objectContaining({ code: 'columnar/type', message: expect.stringContaining('variant') as string }));
 });
+
+describe('loads that wait for their first statement', () => {
+  const values = (n: number): LoadColumn[] => [{ name: 'n', kind: 'long', values: BigInt64Array.from({ length: n }, (_v, i) => BigInt(i)) }];
+
+  test('are there for every statement, also for one that comes while the first one loads them', async () => {
+    await engine.session(async (session) => {
+      session.loadLater('a', values(50_000));
+      session.loadLater('b', values(3));
+      const both = ['a', 'b', 'a'].map(async (table) => (await session.rows(`SELECT count(*) AS n FROM ${table}`))[0]['n']);
+      expect(await Promise.all(both)).toEqual([50_000n, 3n, 50_000n]);
+    });
+  });
+});

@@ -26,7 +26,8 @@ export function headersLeaves(values: ArrayLike<unknown>, { from, to }: Range): 
       continue;
     }
     for (let i = 0; i < count; i++) {
-      const { key, value } = headers[i];
+      const { key } = headers[i];
+      const value = headers[i].value ?? null;
       repetition.push(i === 0 ? 0 : 1);
       keyLevels.push(VALUE);
       valueLevels.push(value === null ? NO_VALUE : VALUE);
@@ -38,12 +39,15 @@ export function headersLeaves(values: ArrayLike<unknown>, { from, to }: Range): 
   return { key: leafOf(levels, keyLevels, keys), value: leafOf(levels, valueLevels, contents), nulls };
 }
 
-/** By row. */
+/** For a header itself: a level each, two lengths, the objects around them. */
+const HEADER_BYTES = 16;
+
+/** By row: what it takes in memory, about. */
 export function headerSizes(values: ArrayLike<unknown>): Int32Array {
   const sizes = new Int32Array(values.length);
   for (let row = 0; row < sizes.length; row++) {
     const headers = values[row] as readonly Header[] | null | undefined;
-    if (headers) for (const { key, value } of headers) sizes[row] += key.length + (value?.length ?? 0);
+    if (headers) for (const { key, value } of headers) sizes[row] += HEADER_BYTES + key.length + (value?.length ?? 0);
   }
   return sizes;
 }

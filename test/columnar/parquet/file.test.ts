@@ -110,3 +110,12 @@ test('many pages of text, compressed on another thread, keep their order', async
   expect(rows.map(({ v }) => v)).toEqual(values.map((value) => value?.toString() ?? null));
   expect(facts.columns[0].nulls).toBe(values.filter((value) => value === null).length);
 });
+
+test('a header without a value is a null, also where it is left out', async () => {
+  const values = [[{ key: 'a' }], [{ key: 'b', value: Buffer.from('z') }, { key: 'c', value: null }], null];
+  const { rows } = await written([{ name: 'h', kind: 'headers', values }]);
+  const lists = rows.map(({ h }) => JSON.stringify(h, (_key, value: unknown) => (value instanceof Uint8Array ? Buffer.from(value).toString() : value)));
+  expect(lists[0]).toContain('"a"');
+  expect(lists[1]).toMatch(/"b".*"c".*null/s);
+  expect(rows[2]['h']).toBeNull();
+});
