@@ -30,7 +30,7 @@ function findCommand(args: readonly string[]): Command | undefined {
 function help(): string {
   const width = Math.max(...commands.map(({ name }) => name.length));
   const lines = commands.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`);
-  return `Usage: assay <command> [options]\n\n${lines.join('\n')}\n\nEverywhere: --lake URL (file:DIR, az://…, abfss://…), --json, --help\n`;
+  return `Usage: assay <command> [options]\n\n${lines.join('\n')}\n\nEverywhere: --lake URL (file:DIR, az://…, abfss://…), --pipeline FILE|NAME, --json, --help\n`;
 }
 
 try {

@@ -54,8 +54,7 @@ export interface OpenLakeOptions {
 
 export async function openLake({ config, clock, root, tempDir, create = true, choose }: OpenLakeOptions): Promise<OpenLake> {
   const pipelines = await readPipelines(config, root);
-  const chosen = choose === undefined ? 0 : pipelines.findIndex(({ name }, i) => name === choose || config.pipelineFiles[i] === choose);
-  if (chosen < 0) throw new ConfigError('config/pipeline', `there is no pipeline ${choose}: PIPELINE_FILE has ${pipelines.map(({ name }) => name).join(', ')}`);
+  const chosen = choosePipeline(pipelines, config, choose);
   const meter = new Meter();
   const engine = new Engine({ memoryMb: config.duckdbMemoryMb, threads: config.duckdbThreads, tempDir: join(tempDir, 'spill') });
   const store = await openStore(config, clock, meter);
@@ -64,6 +63,13 @@ export async function openLake({ config, clock, root, tempDir, create = true, ch
   const lake = new Lake({ store, ...duck, clock, definitions: definitionsOf(first), create });
   const opened = [{ lake, pipeline: first }, ...further.map((pipeline) => ({ pipeline, lake: withinLake(lake, pipeline) }))];
   return { ...opened[chosen], pipelines: opened, engine, meter, root };
+}
+
+/** Which of PIPELINE_FILE's pipelines is meant, by its name or its file; undefined: the first. */
+export function choosePipeline(pipelines: readonly Pipeline[], { pipelineFiles }: Pick<Config, 'pipelineFiles'>, choose: string | undefined): number {
+  const chosen = choose === undefined ? 0 : pipelines.findIndex(({ name }, i) => name === choose || pipelineFiles[i] === choose);
+  if (chosen >= 0) return chosen;
+  throw new ConfigError('config/pipeline', `there is no pipeline ${choose}: PIPELINE_FILE has ${pipelines.map(({ name }) => name).join(', ')}`);
 }
 
 /** The lake of a further pipeline: Bronze and its gaps are the first one's. */

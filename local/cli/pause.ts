@@ -40,7 +40,7 @@ async function withState({ positionals, flags }: CommandContext, use: (state: Ru
   return withReadLake(flags, async ({ pipelines, config, access }) => {
     const [{ lake }, ...further] = pipelines;
     const stages = [...STAGES, ...further.flatMap(({ pipeline }) => STAGES.slice(1).map((name) => `${pipeline.name}.${name}`))];
-    if (stage === undefined || !stages.includes(stage)) throw new ConfigError('cli/options', `name a stage: ${stages.join(', ')}`);
+    if (stage === undefined || !stages.includes(stage)) throw new ConfigError('cli/options', `${stage === undefined ? 'no stage is named' : `there is no stage ${stage}`}; there are ${stages.join(', ')}`);
     const env = access.connectionString === null ? process.env : { ...process.env, AzureWebJobsStorage: access.connectionString };
     await use(await openState(config, env, lake.store, systemClock), stage);
     return 0;

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError } from '../../shared/errors.ts';
+import { choosePipeline, readPipelines } from '../../shared/open-lake.ts';
 import { SILVER } from '../../shared/pipeline/tables.ts';
 import type { Snapshot } from '../../shared/delta/snapshot.ts';
 import { writeFileAtomic } from '../event-log/atomic-file.ts';
@@ -8,7 +9,7 @@ import { lineDiff } from '../schema/pipeline-edit.ts';
 import { columnType, promote } from '../schema/promotion.ts';
 import type { Command, CommandContext, Flags } from './command.ts';
 import { agreed } from './confirm.ts';
-import { APP_DIR, configFor } from './local-lake.ts';
+import { APP_DIR, configFor, pipelineNameOf } from './local-lake.ts';
 import { requireLake, withReadLake } from './read-lake.ts';
 
 export const schemaPromoteCommand: Command = {
@@ -23,7 +24,7 @@ async function run({ positionals, flags, out }: CommandContext): Promise<number>
   const [field, type] = positionals;
   if (field === undefined || type === undefined) throw new ConfigError('cli/options', 'schema promote needs FIELD TYPE, as "assay schema show" lists them: assay schema promote city string');
   const column = { name: columnName(field), type: columnType(type), path: flags.text('path') ?? `$.${field.replace(/^\$\./, '')}`, required: yesOrNo(flags) };
-  const { fileName, path, settings } = pipelineFile(flags);
+  const { fileName, path, settings } = await pipelineFile(flags);
   const text = read(path, fileName);
   const promotion = promote({ text, fileName, column, settings, silver: await silverOf(flags) });
   const diff = lineDiff(text, promotion.text);
@@ -62,10 +63,11 @@ function yesOrNo(flags: Flags): boolean {
   throw new ConfigError('cli/options', `--required is "${text}"; give yes or no`);
 }
 
-/** The one that `--pipeline` names, else the first of PIPELINE_FILE. */
-function pipelineFile(flags: Flags) {
+/** The one that `--pipeline` names, by file or name, else the first of PIPELINE_FILE. */
+async function pipelineFile(flags: Flags) {
   const config = configFor({ lakeUrl: flags.text('lake') ?? 'file:unread', connectionString: null }, flags);
-  const [fileName] = config.pipelineFiles;
+  const name = pipelineNameOf(flags);
+  const fileName = config.pipelineFiles[name === undefined ? 0 : choosePipeline(await readPipelines(config, APP_DIR), config, name)];
   return { fileName, path: join(APP_DIR, fileName), settings: { lateAfterMs: config.lateAfterMs, futureAfterMs: config.futureAfterMs } };
 }
 

@@ -26,6 +26,8 @@ export const statusCommand: Command = {
     const report = await readStatus(reader, flags, out);
     if (report.stages.length === 0) out.note(`Nothing is there yet in ${report.lake}: "assay start" or "assay run --events 1000" makes its tables.`);
     const grid = await gridText(['stage', 'table', 'version', 'rows', 'freshness', 'waiting', 'paused', 'last run'], report.stages.map(line), ['version', 'rows']);
+    const others = reader.pipelines.map(({ pipeline }) => pipeline.name).filter((name) => name !== reader.pipeline.name);
+    if (others.length > 0) out.note(`This is pipeline ${reader.pipeline.name}; the others, by --pipeline NAME: ${others.join(', ')}`);
     out.result(report, () => [grid, '', `Balance  ${report.verdict}`, ...report.problems.map((problem) => `         ${problem}`)].join('\n'));
     return 0;
   }),

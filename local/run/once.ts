@@ -1,6 +1,9 @@
 import { rmSync } from 'node:fs';
 import { systemClock } from '../../shared/clock.ts';
+import { worst } from '../../shared/monitoring/balance.ts';
 import { openLake } from '../../shared/open-lake.ts';
+import type { OpenLake } from '../../shared/open-lake.ts';
+import { openState } from '../../shared/open-state.ts';
 import { ConfigError } from '../../shared/errors.ts';
 import type { Flags, Output } from '../cli/command.ts';
 import { homeOf } from '../cli/home.ts';
@@ -20,7 +23,9 @@ export interface OnceOptions {
   readonly out: Output;
 }
 
+/** Of the first pipeline; of every further one by its name. The verdict is that of all. */
 export interface OnceReport extends LakeSummary {
+  readonly pipelines: Readonly<Record<string, LakeSummary>>;
   readonly lake: string;
   readonly produced: number | null;
   readonly tasks: readonly TaskResult[];
@@ -29,7 +34,8 @@ export interface OnceReport extends LakeSummary {
 /** `run` and `start --once`: produce if asked, drain every stage, print the summary. Exit code 0 only if the balance is ok. */
 export async function runOnce({ access, flags, out }: OnceOptions): Promise<number> {
   const report = await runPipelineOnce({ access, flags, note: (line) => out.note(line) });
-  out.result(report, () => `\n${printSummary(report)}`);
+  const further = Object.entries(report.pipelines).map(([name, summary]) => `\n\n${name}\n${printSummary(summary)}`).join('');
+  out.result(report, () => `\n${printSummary(report)}${further}`);
   return report.verdict === 'ok' ? 0 : 1;
 }
 
@@ -64,11 +70,27 @@ async function runIn(tempDir: string, { access, flags, note }: PipelineOnceOptio
     } finally {
       await app.stop();
     }
-    return { lake: access.lakeUrl, produced: produced?.appended ?? null, tasks, ...(await summarise(opened)) };
+    for (const line of await pauses(opened, access, flags)) note(line);
+    const [first, ...further] = await summariseAll(opened);
+    const verdict = worst([first, ...further].map(({ summary }) => summary.verdict));
+    return { lake: access.lakeUrl, produced: produced?.appended ?? null, tasks, ...first.summary, verdict, pipelines: Object.fromEntries(further.map(({ name, summary }) => [name, summary])) };
   } finally {
     await feed.close();
     await opened.engine.close();
   }
+}
+
+async function summariseAll(opened: OpenLake): Promise<{ name: string; summary: LakeSummary }[]> {
+  const summaries = [];
+  for (const { lake, pipeline } of opened.pipelines) summaries.push({ name: pipeline.name, summary: await summarise({ ...opened, lake, pipeline }) });
+  return summaries;
+}
+
+/** A paused stage leaves everything where it is, and no equation is broken by that. */
+async function pauses({ pipelines: [{ lake }] }: OpenLake, access: LakeAccess, flags: Flags): Promise<string[]> {
+  const env = access.connectionString === null ? process.env : { ...process.env, AzureWebJobsStorage: access.connectionString };
+  const state = await openState(configFor(access, flags), env, lake.store, systemClock);
+  return [...(await state.paused())].map(([stage, { why }]) => `${stage} is paused (${why}): what it would read waits until "assay resume ${stage}"`);
 }
 
 function taskLine({ task, rows, ms, cpuMs, peakMb }: TaskResult): string {

@@ -19,5 +19,5 @@ test('pauses a stage with a reason, and resumes it', async () => {
 });
 
 test('knows what can be paused', async () => {
-  await expect(runCli(pauseCommand, 'silver', '--lake', lake.url)).rejects.toMatchObject({ code: 'cli/options', message: expect.stringContaining('ingest, refine') as string });
+  await expect(runCli(pauseCommand, 'silver', '--lake', lake.url)).rejects.toMatchObject({ code: 'cli/options', message: expect.stringContaining('there is no stage silver; there are ingest, refine') as string });
 });
