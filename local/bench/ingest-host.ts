@@ -12,7 +12,7 @@ import { KafkaTarget } from '../producer/kafka-target.ts';
 import { LogTarget } from '../producer/log-target.ts';
 import { produceAll } from '../producer/run.ts';
 import { RATE_PER_S, START_MS } from '../producer/timeline.ts';
-import type { IngestResult, IngestTask } from './ingest-child.ts';
+import type { IngestResult, IngestTask } from './ingest-task.ts';
 import { measure, noFlags, round, withFlags } from './result.ts';
 
 const PARTITIONS = 4;

@@ -11,7 +11,7 @@ import { START_MS } from '../producer/timeline.ts';
 import type { RecordsByPartition } from '../producer/target.ts';
 import { feedNames, openFeed } from '../run/feed.ts';
 import { benchAccess, openBenchLake, stop } from './ingest-host.ts';
-import type { IngestResult, IngestTask } from './ingest-child.ts';
+import type { IngestResult, IngestTask } from './ingest-task.ts';
 import { measure, round, withFlags } from './result.ts';
 
 const EVENTS_PER_S = 1_000;

@@ -12,7 +12,7 @@ import { kafkaBatch } from '../host/kafka-shapes.ts';
 import type { TypedData } from '../host/rpc.ts';
 import { EventStream } from '../producer/generate.ts';
 import { RATE_PER_S, START_MS } from '../producer/timeline.ts';
-import type { IngestResult, IngestTask } from './ingest-child.ts';
+import type { IngestResult, IngestTask } from './ingest-task.ts';
 import { noFlags, round } from './result.ts';
 
 const PARTITIONS = 4;

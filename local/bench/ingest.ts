@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Flags } from '../cli/command.ts';
-import type { IngestResult, IngestTask } from './ingest-child.ts';
+import type { IngestResult, IngestTask } from './ingest-task.ts';
 import { versions } from './result.ts';
 import type { BenchResult } from './result.ts';
 

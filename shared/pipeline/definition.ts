@@ -1,5 +1,4 @@
 import type { FramedFormat } from '../formats/schemas.ts';
-import type { RouteDefinition } from './route.ts';
 
 /**
  * A pipeline as data (semantics.md, section 1): what `pipelines/*.json` holds after validation. No stage names a column that
@@ -25,6 +24,12 @@ export interface Pipeline {
   readonly model: ModelDefinition;
   /** sha-256 (first 16 hex digits) of what decides the verdict and the columns of Silver. */
   readonly rulesHash: string;
+}
+
+/** Which of a topic's records a pipeline takes: those whose header, or field of the payload, has one of these values. */
+export interface RouteDefinition {
+  readonly by: { readonly kind: 'header'; readonly name: string } | { readonly kind: 'field'; readonly path: readonly string[] };
+  readonly equals: readonly string[];
 }
 
 export interface TopicDefinition {

@@ -1,13 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { fieldSource } from './judge/fields.ts';
 import type { JsonField } from './json-scan.ts';
-import type { Pipeline } from './definition.ts';
-
-/** Which of a topic's records a pipeline takes: those whose header, or field of the payload, has one of these values. */
-export interface RouteDefinition {
-  readonly by: { readonly kind: 'header'; readonly name: string } | { readonly kind: 'field'; readonly path: readonly string[] };
-  readonly equals: readonly string[];
-}
+import type { Pipeline, RouteDefinition } from './definition.ts';
 
 /** The quarantine reason of a record that no pipeline takes. */
 export const UNROUTED = 'unrouted';

@@ -1,8 +1,8 @@
 import { describe, expect, it, test } from 'vitest';
 import { scanObject } from '../../shared/pipeline/json-scan.ts';
 import { compileRouter } from '../../shared/pipeline/route.ts';
-import type { RecordHeader, RouteDefinition, ScannedPayload } from '../../shared/pipeline/route.ts';
-import type { Pipeline } from '../../shared/pipeline/definition.ts';
+import type { RecordHeader, ScannedPayload } from '../../shared/pipeline/route.ts';
+import type { Pipeline, RouteDefinition } from '../../shared/pipeline/definition.ts';
 import { eventsPipeline } from '../support/pipelines.ts';
 
 const header = (name: string, ...equals: string[]): RouteDefinition => ({ by: { kind: 'header', name }, equals });
