@@ -17,8 +17,9 @@ describe('the whole pipeline, in a simulated world', () => {
       expect(failure, `seed ${seed}; npm run simulate -- --seed ${seed} --trace`).toBeNull();
       for (const [kind, count] of [...faults, ...happened]) seen.set(kind, (seen.get(kind) ?? 0) + count);
     }
-    // A storm that never comes proves nothing.
-    for (const kind of [...FAULT_KINDS, 'jump', 'late put', ...HAPPENS]) expect(seen.get(kind) ?? 0, kind).toBeGreaterThan(50);
+    // A storm that never comes proves nothing. What becomes of gaps is rarer than faults: the rarest, a later heal, comes 34 times in 500 seeds.
+    for (const kind of [...FAULT_KINDS, 'jump', 'late put']) expect(seen.get(kind) ?? 0, kind).toBeGreaterThan(100);
+    for (const kind of HAPPENS) expect(seen.get(kind) ?? 0, kind).toBeGreaterThan(10);
   }, 900_000);
 
   it.each([5, 21, 987_654])('replays seed %s turn by turn', async (seed) => {
