@@ -6,6 +6,11 @@ const folder = process.argv[2];
 const read = (name) => readFileSync(join(folder, name), 'utf8').trim();
 let [passed, failed] = [0, 0];
 
+/** At the end of the output, where it is still found when the rest was cut. */
+function tell(step, what, why = '') {
+  process.stdout.write(`${step} failed: ${what}\n${why.slice(0, 2_000)}\n\n`);
+}
+
 for (const step of ['install', 'lint', 'unit', 'interop-kafka', 'interop-engines', 'interop-spark']) {
   const [code, report] = [read(`${step}.code`), join(folder, `${step}.json`)];
   let stepFailed = 0;
@@ -15,6 +20,10 @@ for (const step of ['install', 'lint', 'unit', 'interop-kafka', 'interop-engines
     // A file that can't even be loaded has no tests to count.
     const broken = testResults.filter(({ status, assertionResults }) => status === 'failed' && !assertionResults.some((test) => test.status === 'failed'));
     stepFailed = numFailedTests + broken.length;
+    for (const { name, message } of broken) tell(step, name, message);
+    for (const { name, assertionResults } of testResults) {
+      for (const { status, fullName, failureMessages } of assertionResults) if (status === 'failed') tell(step, `${name}: ${fullName}`, failureMessages.join('\n'));
+    }
   }
   // The build, the types, the lint, an unhandled error, or the time limit.
   if (code !== '0' && stepFailed === 0) {
