@@ -19,6 +19,8 @@ export interface Pipeline {
   readonly rules: readonly RuleDefinition[];
   readonly partitionBy: readonly string[];
   readonly zOrderBy: readonly string[];
+  /** Whether the tables whose rows are replaced are made with deletion vectors, or copy the files that a change touches. Only at creation. */
+  readonly deletionVectors: boolean;
   /** Names of numeric columns that the model sees. */
   readonly features: readonly string[];
   readonly model: ModelDefinition;

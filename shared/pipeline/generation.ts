@@ -72,5 +72,10 @@ export function raisedMetaData({ metaData, schema }: Pick<Snapshot, 'metaData' |
     throw new ConfigError('pipeline/columns-changed', `raising ${mine.name} to assay.generation ${mine.configuration[GENERATION]}: ${problems.join('; ')}: rows that are there cannot follow; give a changed column a new name, or start a new lake`);
   }
   const fields = [...schema.fields, ...mine.schema.fields.filter(isNew).map((column) => ({ ...column, nullable: true }))];
-  return { ...metaData, schemaString: JSON.stringify({ ...schema, fields }), configuration: { ...metaData.configuration, ...mine.configuration } };
+  return { ...metaData, schemaString: JSON.stringify({ ...schema, fields }), configuration: { ...metaData.configuration, ...ownProperties(mine) } };
+}
+
+/** A table keeps Delta's properties as it has them: they are chosen at creation, and later by its owner. */
+function ownProperties({ configuration }: TableDefinition): Record<string, string> {
+  return Object.fromEntries(Object.entries(configuration).filter(([name]) => !name.startsWith('delta.')));
 }

@@ -12,7 +12,7 @@ import type { Located, Shape } from './pipeline-file/object-reader.ts';
 
 export const PIPELINE_SHAPE: Shape = {
   required: ['name', 'assay.generation', 'topics', 'columns', 'key', 'event_time', 'features', 'model'],
-  optional: ['$schema', 'rules', 'partition_by', 'z_order_by'],
+  optional: ['$schema', 'rules', 'partition_by', 'z_order_by', 'deletion_vectors'],
 };
 export const TOPIC_SHAPE: Shape = { required: ['name'], optional: ['payload', 'format', 'compression', 'where', 'start'] };
 export const TOPIC_FORMATS = ['json', 'avro', 'json-schema', 'protobuf'] as const;
@@ -31,6 +31,8 @@ const SAMPLES = { min: 2, max: 1_000_000 };
 const SEED = { min: 0, max: 2 ** 32 - 1 };
 const POSITIVE = { min: 1, max: Number.MAX_SAFE_INTEGER };
 const CONTAMINATION_MAX = 0.5;
+/** Where the file does not say: docs/design.md has the numbers. */
+const DELETION_VECTORS = true;
 
 /**
  * A pipeline file (`pipelines/*.json`, described for editors by `pipelines/pipeline.schema.json`) as a `Pipeline`.
@@ -75,6 +77,7 @@ function readPipeline(file: ObjectReader, mistakes: Mistakes): Partly<Omit<Pipel
     rules: readRules(file.objects('rules', RULE_SHAPE) ?? [], columns, mistakes),
     partitionBy: values(roles.partitionBy),
     zOrderBy: values(roles.zOrderBy),
+    deletionVectors: file.boolean('deletion_vectors') ?? DELETION_VECTORS,
     features: values(roles.features),
     model: readModel(file),
   };

@@ -19,6 +19,12 @@ export const MODEL_HISTORY = 'model_history';
 export const KEY = 'assay.key';
 export const EVENT_TIME = 'assay.event_time';
 
+/** Delta's property, at creation alone: what a table has been made with it keeps. */
+export const DELETION_VECTORS = 'delta.enableDeletionVectors';
+
+/** The tables in which rows are replaced or taken away; all others only grow. */
+export const REPLACED: readonly string[] = [SILVER, QUARANTINE, GOLD, OFFSET_GAPS];
+
 /** A record's place: unique in Bronze, and in quarantine. */
 export const SOURCE_COLUMNS = ['topic', 'incarnation', 'partition', 'offset'] as const;
 
@@ -55,7 +61,8 @@ export function pipelineTables(pipeline: Pipeline): TableDefinition[] {
     const schema = struct(...fields);
     const hash = name === BRONZE ? hashOf(schema) : hashOf([schema, pipeline.rulesHash]);
     const roles: Record<string, string> = name === SILVER ? { [KEY]: JSON.stringify(pipeline.key.toSorted()), [EVENT_TIME]: pipeline.eventTime } : {};
-    return { name, description, schema, partitionColumns, configuration: { 'assay.generation': String(pipeline.generation), 'assay.hash': hash, ...roles } };
+    const vectors: Record<string, string> = pipeline.deletionVectors && REPLACED.includes(name) ? { [DELETION_VECTORS]: 'true' } : {};
+    return { name, description, schema, partitionColumns, configuration: { 'assay.generation': String(pipeline.generation), 'assay.hash': hash, ...roles, ...vectors } };
   };
   return [
     own(BRONZE, 'Every record as it came, once', [

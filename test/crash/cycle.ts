@@ -94,7 +94,7 @@ const judge = compileRules(pipeline, { futureAfterMs: FUTURE_AFTER_MS });
 const champion = makeChampion(pipeline);
 
 function definitionsFor(mode: Mode): TableDefinition[] {
-  const vectors: Record<string, string> = mode === 'deletion vectors' ? { 'delta.enableDeletionVectors': 'true' } : {};
+  const vectors = { 'delta.enableDeletionVectors': String(mode === 'deletion vectors') };
   return pipelineTables(pipeline).map((definition) => ({ ...definition, configuration: { ...definition.configuration, ...vectors } }));
 }
 

@@ -47,7 +47,7 @@ function copyOf({ mode, store }: Place): Place {
 }
 
 function lakeOf({ mode, store, clock }: Place, pipeline: Pipeline, life = new Lifeline()): Lake {
-  const vectors: Record<string, string> = mode === 'deletion vectors' ? { 'delta.enableDeletionVectors': 'true' } : {};
+  const vectors = { 'delta.enableDeletionVectors': String(mode === 'deletion vectors') };
   const definitions = pipelineTables(pipeline).map((definition) => ({ ...definition, configuration: { ...definition.configuration, ...vectors } }));
   const dying = new DyingStore(store, life);
   return new Lake({ store: dying, engine: new MemoryRelations(dying), codec: new LinesCodec(), clock, definitions });

@@ -116,7 +116,13 @@ describe('a busy tick', () => {
     expect(await cost(() => lake.score())).toEqual({ get: 1 + 1, list: 3, put: 2 });
   });
 
-  test('that replaces a row reads and rewrites the file it is in, nothing else', async () => {
+  test('that replaces a row reads and rewrites the file it is in, nothing else, where files are copied', async () => {
+    lake = await lakes.open({ store: new MeteredStore({ store: new MemoryStore(), meter, requests: 'per-call' }), checkpointInterval: 1_000n, properties: { 'delta.enableDeletionVectors': 'false' } });
+    offset = 0;
+    for (let round = 0; round < 3; round++) {
+      await land(3);
+      await lake.drain();
+    }
     await lake.ingest([record(offset++, event('0-0', { timestamp: '2025-04-01T17:59:30Z' }))]);
     // Silver's file is here since it was scored, Gold's is not.
     expect(await cost(() => lake.refine())).toEqual({ get: 2, list: 3, put: 2 });

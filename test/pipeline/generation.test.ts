@@ -69,6 +69,27 @@ describe('an upgrade', () => {
     expect(await worker.rows('quarantine_events')).toEqual([]);
   });
 
+  test.each([true, false])('deletion vectors are chosen at creation alone: %s at first', async (first) => {
+    const protocols = async (of: TestLake) => Object.fromEntries(await Promise.all(of.lake.names.map(async (name) => {
+      const { protocol } = await (await of.lake.table(name)).delta.refresh();
+      return [name, `${protocol.minReaderVersion}/${protocol.minWriterVersion} ${(protocol.readerFeatures ?? []).join()}`] as const;
+    })));
+    const asked = (change: object) => JSON.stringify({ ...JSON.parse(eventsPipelineText()) as object, ...change });
+    const lake = await lakes.open({ pipelineText: asked({ deletion_vectors: first }) });
+    await lake.ingest([record(0, event('a'))]);
+    await lake.drain();
+    const before = await protocols(lake);
+    const replaced = first ? '3/7 deletionVectors' : '1/2 ';
+    expect(before).toMatchObject({ bronze_events: '1/2 ', feature_state: '1/2 ', silver_events: replaced, quarantine_events: replaced, gold_anomaly_predictions: replaced, offset_gaps: replaced });
+    for (const generation of [1, 2]) {
+      const worker = await lakes.another(lake, { pipelineText: asked({ deletion_vectors: !first, 'assay.generation': generation }) });
+      await worker.ingest([record(generation, event('a', { timestamp: `2025-04-01T18:0${generation}:00Z` }))]);
+      await worker.drain();
+      expect(await protocols(worker)).toEqual(before);
+      expect((await worker.balance()).verdict).toBe('ok');
+    }
+  });
+
   test('a new column stands behind the others, is null in older rows and kept from then on', async () => {
     await old.ingest([record(0, event('a', { city: 'Lyon' })), record(1, event('b', { city: 'Oslo' }))]);
     await old.drain();

@@ -41,7 +41,7 @@ describe('the files there are', () => {
         { name: 'timestamp', type: 'timestamp', path: ['timestamp'], required: true, allowed: null },
         { name: 'value', type: 'double', path: ['value'], required: true, allowed: null },
       ],
-      rules: [], partitionBy: ['event_type'], zOrderBy: ['event_id', 'timestamp'], features: ['value'],
+      rules: [], partitionBy: ['event_type'], zOrderBy: ['event_id', 'timestamp'], deletionVectors: true, features: ['value'],
       model: { name: 'iforest_silver_anomaly_detector', trees: 100, maxSamples: 256, contamination: 0.01, seed: 42 },
     });
   });
@@ -103,6 +103,7 @@ describe('one mistake', () => {
     ['"event_time": "timestamp"', '"event_time": "value"', 'p.json:15:17 event_time names "value", which is double and must be timestamp'],
     ['"event_time": "timestamp"', '"event_time": 3', 'p.json:15:17 event_time must be a text that is not empty'],
     ['"partition_by": ["event_type"]', '"partition_by": ["value"]', 'p.json:17:20 partition_by names "value", which is double: partitioning takes a string with allowed values, a long or a boolean'],
+    ['"z_order_by": [', '"deletion_vectors": "yes", "z_order_by": [', 'p.json:18:23 deletion_vectors must be true or false'],
     ['["event_id", "timestamp"]', '["event_type"]', 'p.json:18:18 z_order_by names "event_type", which is a partition column already'],
     ['"features": ["value"]', '"features": ["timestamp"]', 'p.json:19:16 features names "timestamp", which is timestamp and must be double, long'],
     ['"seed": 42', '"seed": -1', 'p.json:25:13 model.seed must be an integer from 0 to 4294967295'],

@@ -62,6 +62,7 @@ describe('the hash of the rules', () => {
     ['the generation', { generation: 9 }],
     ['topics of plain JSON', { topics: [] }],
     ['Z-order', { zOrderBy: [] }],
+    ['the way rows are replaced', { deletionVectors: !orders.deletionVectors }],
     ['features', { features: [] }],
     ['the model', { model: { ...orders.model, trees: 1 } }],
     ['the order of the key', { key: orders.key.toReversed() }],

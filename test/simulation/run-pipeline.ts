@@ -76,7 +76,7 @@ function drawSite(world: World, chance: Chance): Omit<Site, 'understands'> {
   const topic = drawTopic(chance);
   const hasVectors = chance.happens(0.5);
   const definitions = pipelineTables(pipeline).map((definition) =>
-    ({ ...definition, configuration: { ...definition.configuration, ...(hasVectors ? { 'delta.enableDeletionVectors': 'true' } : {}) } }));
+    ({ ...definition, configuration: { ...definition.configuration, 'delta.enableDeletionVectors': String(hasVectors) } }));
   return {
     world, topic, pipeline, judge, champion, definitions, group: new ConsumerGroup(topic, chance.fork()),
     sliceRows: chance.pick([3, 12, 1_000]), checkpointInterval: BigInt(chance.pick([2, 3, 7])), compacts: chance.happens(0.5),
