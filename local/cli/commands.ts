@@ -1,3 +1,4 @@
+import { backfillSilverCommand } from './backfill-silver.ts';
 import type { Command } from './command.ts';
 import { benchCommand } from './bench.ts';
 import { demoCommand } from './demo.ts';
@@ -26,6 +27,6 @@ import { tableRestoreCommand } from './table-restore.ts';
 export const commands: readonly Command[] = [
   startCommand, runCommand, demoCommand, produceCommand,
   tableListCommand, tableDescribeCommand, tableReadCommand, tableHistoryCommand, tableChangesCommand, tableRestoreCommand, sqlCommand, openCommand,
-  quarantineListCommand, quarantineShowCommand, quarantineReplayCommand, schemaShowCommand, schemaPromoteCommand, initCommand,
+  quarantineListCommand, quarantineShowCommand, quarantineReplayCommand, backfillSilverCommand, schemaShowCommand, schemaPromoteCommand, initCommand,
   statusCommand, doctorCommand, pauseCommand, resumeCommand, resetCommand, benchCommand,
 ];

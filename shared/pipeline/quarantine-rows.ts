@@ -2,6 +2,8 @@ import { and, compare, isNull, or } from '../columnar/predicate.ts';
 import type { Predicate } from '../columnar/predicate.ts';
 import { FILE, ROW } from '../columnar/relation.ts';
 import type { Relation, RelationSession } from '../columnar/relation.ts';
+import { findWhere } from '../delta/operations/lookup.ts';
+import type { RowTable } from '../delta/operations/row-table.ts';
 import { progressOf } from '../delta/snapshot.ts';
 import type { Snapshot } from '../delta/snapshot.ts';
 import type { BronzePlace, Payload } from './refine-batch.ts';
@@ -44,8 +46,21 @@ export function isUnresolved({ refined }: Pick<Settled, 'refined'>): Predicate {
   return and(compare('bronze_version', '<=', refined), isNull('resolved_at'));
 }
 
+/**
+ * A backfill's row, rejected now though it was valid, has minus its time T for a moment: it is not there until Silver has counted it and names T,
+ * then it is open, and soon null.
+ */
+export function opensUs(openMs: bigint): bigint {
+  return -openMs * US_PER_MS;
+}
+
+/** Opened by a backfill, and counted. */
+function isOpened({ refined, replayedMs }: Settled): Predicate {
+  return and(compare('bronze_version', '<=', refined), compare('resolved_at', '<', 0n), compare('resolved_at', '>=', opensUs(replayedMs)));
+}
+
 export function isOpen(settled: Settled): Predicate {
-  return or(isUnresolved(settled), isPending(settled));
+  return or(isUnresolved(settled), isPending(settled), isOpened(settled));
 }
 
 /** Rows of this replay. */
@@ -116,5 +131,14 @@ function rowsOfChunk([topic, incarnation, partition, offset, kafka, version, val
       kafkaTimestampUs, kafkaTimestampMs: kafkaTimestampUs === null ? null : Number(kafkaTimestampUs / US_PER_MS),
     };
     return { row, payload: { value: value[i], valueBytes: bytes[i] }, reason: reason[i], file: file[i], at: at[i] };
+  });
+}
+
+/** Whether quarantine has rows of a backfill that Silver has not counted. */
+export async function hasUncounted(table: RowTable, quarantine: Snapshot, replayedMs: bigint): Promise<boolean> {
+  const where = and(compare('resolved_at', '<', 0n), compare('resolved_at', '<', opensUs(replayedMs)));
+  return table.engine.session(async (session) => {
+    const found = await findWhere(session, table, quarantine, where);
+    return found !== null && (await session.count(found.rows)) > 0;
   });
 }

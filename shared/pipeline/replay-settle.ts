@@ -3,9 +3,10 @@ import { findByKey, findWhere } from '../delta/operations/lookup.ts';
 import type { RowTable } from '../delta/operations/row-table.ts';
 import type { Snapshot } from '../delta/snapshot.ts';
 import { untilSettled } from '../delta/until-settled.ts';
+import { TableError } from '../errors.ts';
 import { Tally } from './counts.ts';
 import { checkGeneration } from './generation.ts';
-import { REPLAY, isOfReplay, isPending, quarantinedRows, replayMsOf, settledBy } from './quarantine-rows.ts';
+import { REPLAY, hasUncounted, isOfReplay, isPending, quarantinedRows, replayMsOf, settledBy } from './quarantine-rows.ts';
 import type { QuarantinedRow, Settled } from './quarantine-rows.ts';
 import { RefineBatch } from './refine-batch.ts';
 import type { BronzePlace } from './refine-batch.ts';
@@ -29,6 +30,9 @@ export async function settlePending(options: ReplayTools): Promise<number> {
       await quarantine.delta.refresh();
       const quarantined = await checkGeneration(quarantine.delta, lake.definition(QUARANTINE));
       const state = await settledBy(lake, snapshot);
+      if (await hasUncounted(quarantine, quarantined, state.replayedMs)) {
+        throw new TableError('pipeline/backfill-unfinished', `${QUARANTINE} version ${quarantined.version} has rows of a backfill that ${SILVER} version ${snapshot.version} has not counted: wait for the backfill that runs, or run "assay backfill silver" to finish it`);
+      }
       const replayMs = await oldestPending(quarantine, quarantined, state);
       if (replayMs === null) return { done: true, rows: 0 };
       const pending = await judgePending(replayMs, state, quarantined, options);
