@@ -1,6 +1,7 @@
 import type { MetaData, Protocol } from '../../../shared/delta/actions.ts';
 import { checkWritable } from '../../../shared/delta/protocol.ts';
 import { isAssayError } from '../../../shared/errors.ts';
+import { DELETION_VECTORS } from '../../../shared/pipeline/tables.ts';
 import type { LakeReader } from '../read-lake.ts';
 import { fail, ok, warn } from './finding.ts';
 import type { Finding } from './finding.ts';
@@ -8,6 +9,7 @@ import type { Finding } from './finding.ts';
 /** Opens every table that is there; each must be one that we can go on writing. */
 export async function checkTables({ lake }: LakeReader): Promise<Finding[]> {
   const findings: Finding[] = [];
+  const withVectors: string[] = [];
   let found = 0;
   for (const name of lake.names) {
     try {
@@ -16,7 +18,10 @@ export async function checkTables({ lake }: LakeReader): Promise<Finding[]> {
       found++;
       const { protocol, metaData } = table.delta.snapshot;
       checkWritable(protocol, metaData, name);
-      const excluded = excludedEngines(protocol, metaData);
+      // What the pipeline file asks for is no reason to warn.
+      const isAsked = isVectors(lake.definition(name)) && protocol.readerFeatures?.includes(VECTORS) === true;
+      if (isAsked) withVectors.push(name);
+      const excluded = excludedEngines(isAsked ? { ...protocol, readerFeatures: protocol.readerFeatures.filter((feature) => feature !== VECTORS) } : protocol, metaData);
       if (excluded.length > 0) findings.push(warn('tables', `${name}: ${excluded.join('; ')}`));
     } catch (error) {
       if (!isAssayError(error)) throw error;
@@ -24,8 +29,19 @@ export async function checkTables({ lake }: LakeReader): Promise<Finding[]> {
     }
   }
   if (found === 0) findings.push(warn('tables', `${lake.store.url} has no tables yet: assay start or assay run --events 1000 makes them`));
-  else if (findings.length === 0) findings.push(ok('tables', `${found} tables, all of protocols that every Delta engine reads and that we can write`));
+  else if (findings.length === 0) findings.push(ok('tables', `${found} tables, ${textOf(withVectors)}`));
   return findings;
+}
+
+const VECTORS = 'deletionVectors';
+
+function isVectors({ configuration }: { readonly configuration: Readonly<Record<string, string>> }): boolean {
+  return configuration[DELETION_VECTORS] === 'true';
+}
+
+function textOf(withVectors: readonly string[]): string {
+  if (withVectors.length === 0) return 'all of protocols that every Delta engine reads and that we can write';
+  return `all of which we can write; ${withVectors.join(', ')} with deletion vectors, as the pipeline file has it: ${LIMITED[VECTORS]}. A lake made with "deletion_vectors": false has none`;
 }
 
 /**

@@ -40,6 +40,7 @@ test('a machine and a lake in order', async () => {
     expect(by(check).map(({ level }) => level), check).toEqual(['ok']);
   }
   expect(by('ports')).toHaveLength(3);
+  expect(by('tables')[0].text).toMatch(/silver_events.* with deletion vectors.*to_pyarrow_dataset/);
 });
 
 test('a table with a writer feature that we lack fails, and the others are still looked at', async () => {
