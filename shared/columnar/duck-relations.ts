@@ -14,8 +14,10 @@ import { readSql } from './raw-sql.ts';
 import { CHANGE, FILE, ROW } from './relation.ts';
 import type { Chunk, Column, ColumnAggregate, FileScan, ReadColumn, Relation, RelationEngine, RelationSession, Row, ScanFile, WriteTarget, WrittenFile } from './relation.ts';
 import { rowsAsTheyAre, writeRows } from './rows-write.ts';
-import { DuckRelation, duck, filtered, keyName, listSql, paired, selected, semiJoined, tableRelation, united, visibleSql } from './relation-sql.ts';
+import { DuckRelation, duck, filtered, keyName, listSql, ordered, paired, selected, semiJoined, tableRelation, united, visibleSql } from './relation-sql.ts';
 import { fileList, literal, quote } from './sql-text.ts';
+import { boundariesSql, curveSql, sampleSql } from './z-order-sql.ts';
+import { checkZColumns, sampleStep } from './z-order.ts';
 
 /** Objects as files of this machine, below the root that an engine is opened on. */
 export interface LocalObjects {
@@ -127,6 +129,22 @@ export class DuckSession implements RelationSession {
     const order = [...by.map((column) => `${quote(column)} NULLS LAST`), ...Array.from({ length: keys }, (_value, i) => keyName(i))];
     const sorted = `SELECT ${listSql(names)} FROM (${sql})${order.length === 0 ? '' : ` ORDER BY ${order.join(', ')}`}`;
     return this.#computed('numbered', [...columns, { name, type: 'integer' }], `SELECT *, (row_number() OVER () - 1)::INTEGER AS ${quote(name)} FROM (${sorted})`);
+  }
+
+  async clustered(relation: Relation, by: readonly string[]): Promise<Relation> {
+    checkZColumns(by);
+    const source = duck(relation);
+    const sample = this.#newName('sample');
+    await this.sql.run(sampleSql(source, by.map((name) => source.column(name).name), { table: sample, step: sampleStep(await this.count(source)) }));
+    const ranked: { name: string; variable: string; boundaries: number }[] = [];
+    for (const name of by) {
+      const variable = this.#newName('boundaries');
+      await this.sql.run(boundariesSql(name, { table: sample, variable }));
+      const [{ n }] = await this.sql.rows(`SELECT coalesce(len(getvariable(${literal(variable)})), 0) AS n`);
+      ranked.push({ name, variable, boundaries: Number(n) });
+    }
+    await this.sql.run(`DROP TABLE ${quote(sample)}`);
+    return ordered(source, curveSql(ranked));
   }
 
   async coded(relation: Relation, by: readonly string[], name: string): Promise<{ relation: Relation; tuples: { values: Row; rows: number }[] }> {

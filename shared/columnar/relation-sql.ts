@@ -99,6 +99,13 @@ export function filtered(relation: DuckRelation, predicate: Predicate): DuckRela
   return relation.by(`SELECT * FROM (${relation.sql}) WHERE ${condition}`, { inOrder: !hasLongList(predicate) && relation.inOrder });
 }
 
+/** By a BIGINT of the rows; equal ones in the order they had. */
+export function ordered(relation: DuckRelation, by: string): DuckRelation {
+  const keys = keyNames(relation.keys).map((name, i) => `${name} AS ${keyName(i + 1)}`);
+  const sql = `SELECT ${[...relation.names.map(quote), `${by} AS ${keyName(0)}`, ...keys].join(', ')} FROM (${relation.sql})`;
+  return new DuckRelation({ columns: relation.columns, sql, keys: relation.keys + 1, inOrder: false });
+}
+
 /** DuckDB makes a join of an IN with five values or more. */
 function hasLongList(predicate: Predicate): boolean {
   if ('column' in predicate) return predicate.op === 'in' && predicate.values.length > 4;

@@ -119,6 +119,12 @@ export interface RelationSession {
   numbered(relation: Relation, by: readonly string[], name: string): Promise<Relation>;
 
   /**
+   * In Z-order of one to four columns (z-order.ts): rows that are near in each of them come near each other. Nulls are in a column's last
+   * rank, among its greatest values; rows in one place keep their order. Two passes over the relation; the sort is paid where rows are written or read.
+   */
+  clustered(relation: Relation, by: readonly string[]): Promise<Relation>;
+
+  /**
    * Rows with a number for their `by` as a further column `name` (integer): index into `tuples`, which holds each combination (nulls
    * included) with the count of its rows.
    */

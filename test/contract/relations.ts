@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe } from 'vitest';
 import type { RelationEngine } from '../../shared/columnar/relation.ts';
 import type { ObjectStore } from '../../shared/storage/object-store.ts';
+import { describeClustering } from './relations/clustering.ts';
 import { describeCombining } from './relations/combining.ts';
 import { describeFiles } from './relations/files.ts';
 import { describeNet } from './relations/net.ts';
@@ -50,6 +51,7 @@ export function describeRelations({ name, open, manyRows }: RelationsContract): 
     describeReading(bench);
     describePredicates(bench);
     describeCombining(bench);
+    describeClustering(bench);
     describeNet(bench);
     describeFiles(bench);
     describeStatistics(bench);

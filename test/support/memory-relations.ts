@@ -6,6 +6,7 @@ import type { Chunk, ColumnAggregate, FileScan, ReadColumn, Relation, RelationEn
 import { TableError, TransientError, assert } from '../../shared/errors.ts';
 import type { ObjectStore } from '../../shared/storage/object-store.ts';
 import { castOf } from './memory-cast.ts';
+import { clustered } from './memory-cluster.ts';
 import { decodeFile, encodeFile } from './memory-file.ts';
 import type { DataFile } from './memory-file.ts';
 import { aggregate } from './memory-keys.ts';
@@ -92,6 +93,10 @@ class MemorySession implements RelationSession {
 
   async numbered(relation: Relation, by: readonly string[], name: string): Promise<Relation> {
     return numbered(this.#own(relation), by, name);
+  }
+
+  async clustered(relation: Relation, by: readonly string[]): Promise<Relation> {
+    return clustered(this.#own(relation), by);
   }
 
   async coded(relation: Relation, by: readonly string[], name: string): ReturnType<RelationSession['coded']> {
