@@ -8,6 +8,7 @@ import { writesVectors } from '../protocol.ts';
 import type { Snapshot } from '../snapshot.ts';
 import { numRecords } from '../stats.ts';
 import { mayShrink, withoutPlace, writeVectors } from './change-rows.ts';
+import { cubeTags } from './plan-clustering.ts';
 import type { RowTable } from './row-table.ts';
 import { VectorReader, scanLive, vectorsOf } from './scan.ts';
 import { earliest, writeFiles } from './write.ts';
@@ -27,18 +28,21 @@ interface Rewrite {
 /**
  * Rewrites files of one partition into one, for a commit on `snapshot`: rows stay the same, vectors are purged. If a rival meanwhile takes
  * more rows away, the commit takes the same rows away from the new file by a vector, without planning again (delta.md F): constant upserts
- * do not starve it. On a table without vectors it clashes.
+ * do not starve it. On a table without vectors it clashes; so it does with `zOrderBy`, which moves rows: they come in Z-order of these columns,
+ * in a file tagged as one cube (plan-clustering.ts).
  */
-export async function compactFiles(table: RowTable, snapshot: Snapshot, inputs: readonly AddFile[]): Promise<Transaction> {
+export async function compactFiles(table: RowTable, snapshot: Snapshot, inputs: readonly AddFile[], { zOrderBy = [] }: { zOrderBy?: readonly string[] } = {}): Promise<Transaction> {
   const { adds, writtenAtMs, deletedBefore } = await table.engine.session(async (session) => {
-    const rows = withoutPlace(session, await scanLive(session, table, snapshot, inputs));
+    const live = withoutPlace(session, await scanLive(session, table, snapshot, inputs));
+    const rows = zOrderBy.length === 0 ? live : await session.clustered(live, zOrderBy);
     const vectors = vectorsOf(session, table);
     return { ...(await writeFiles(session, table, snapshot, rows, { dataChange: false })), deletedBefore: await Promise.all(inputs.map((file) => vectors.read(file))) };
   });
   assert(adds.length <= 1, `a bin of ${inputs.length} files of ${table.delta.source.table} became ${adds.length}: they are not of one partition`);
-  const details = { operation: 'OPTIMIZE', operationParameters: { predicate: '[]', zOrderBy: '[]' } };
-  const rewrite = { table, inputs, output: adds[0] ?? null, writtenAtMs, deletedBefore, details };
-  return transaction(rewrite, { ...rewrite, canFollow: writesVectors(snapshot) });
+  const details = { operation: 'OPTIMIZE', operationParameters: { predicate: '[]', zOrderBy: JSON.stringify(zOrderBy) } };
+  const tags = zOrderBy.length === 0 ? {} : { tags: cubeTags(zOrderBy, table.clock.uuid()) };
+  const rewrite = { table, inputs, output: adds.length === 0 ? null : { ...adds[0], ...tags }, writtenAtMs, deletedBefore, details };
+  return transaction(rewrite, { ...rewrite, canFollow: writesVectors(snapshot) && zOrderBy.length === 0 });
 }
 
 /** As it is to be committed: the inputs with their vectors of now, the output with the vector that follows from them. */
