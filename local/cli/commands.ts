@@ -18,15 +18,18 @@ import { sqlCommand } from './sql.ts';
 import { startCommand } from './start.ts';
 import { statusCommand } from './status.ts';
 import { tableChangesCommand } from './table-changes.ts';
+import { tableCheckpointCommand } from './table-checkpoint.ts';
 import { tableDescribeCommand } from './table-describe.ts';
 import { tableHistoryCommand } from './table-history.ts';
 import { tableListCommand } from './table-list.ts';
 import { tableReadCommand } from './table-read.ts';
 import { tableRestoreCommand } from './table-restore.ts';
+import { tableVacuumCommand } from './table-vacuum.ts';
 
 export const commands: readonly Command[] = [
   startCommand, runCommand, demoCommand, produceCommand,
-  tableListCommand, tableDescribeCommand, tableReadCommand, tableHistoryCommand, tableChangesCommand, tableRestoreCommand, sqlCommand, openCommand,
+  tableListCommand, tableDescribeCommand, tableReadCommand, tableHistoryCommand, tableChangesCommand, tableRestoreCommand,
+  tableVacuumCommand, tableCheckpointCommand, sqlCommand, openCommand,
   quarantineListCommand, quarantineShowCommand, quarantineReplayCommand, backfillSilverCommand, schemaShowCommand, schemaPromoteCommand, initCommand,
   statusCommand, doctorCommand, pauseCommand, resumeCommand, resetCommand, benchCommand,
 ];

@@ -2,18 +2,16 @@ import type { Clock } from '../clock.ts';
 import type { AddFile } from '../delta/actions.ts';
 import { areLive, compactFiles } from '../delta/operations/optimize.ts';
 import type { RowTable } from '../delta/operations/row-table.ts';
-import { progressOf } from '../delta/snapshot.ts';
 import type { Snapshot } from '../delta/snapshot.ts';
 import type { Broker } from '../sources/broker.ts';
+import { consumedOf } from './consumers.ts';
 import type { Pipeline } from './definition.ts';
 import { healListed } from './heal-later.ts';
 import type { Lake } from './lake.ts';
 import type { WriteObserver } from './observer.ts';
-import { REFINE } from './refine.ts';
-import { SCORE } from './score.ts';
-import { rowsOf, stageAppId } from './stage.ts';
+import { rowsOf } from './stage.ts';
 import type { StageOutcome } from './stage.ts';
-import { BRONZE, GOLD, OFFSET_GAPS, SILVER } from './tables.ts';
+import { OFFSET_GAPS } from './tables.ts';
 
 export interface MaintainOptions {
   readonly lake: Lake;
@@ -35,11 +33,6 @@ const FILE_BYTES_TARGET = 128 * 1024 * 1024;
 const FILE_BYTES_SMALL = FILE_BYTES_TARGET / 2;
 const FILES_MIN = 8;
 const BINS_MAX = 16;
-/** Who reads a table version by version, and which table keeps how far it came. */
-const CONSUMERS: Readonly<Record<string, { readonly stage: string; readonly target: string } | undefined>> = {
-  [BRONZE]: { stage: REFINE, target: SILVER },
-  [SILVER]: { stage: SCORE, target: GOLD },
-};
 
 /**
  * Reads gaps again that may be read by now, compacts small files, writes checkpoints that are due, and cleans logs. Rows never change; a bin that
@@ -95,19 +88,12 @@ async function maintainTable(name: string, done: Done, options: MaintainOptions)
 }
 
 /** Never past a stage that reads the table (semantics.md, section 6). */
-async function cleanLog({ delta }: RowTable, name: string, { lake, readers = [lake], say }: MaintainOptions): Promise<void> {
-  const consumer = CONSUMERS[name];
-  const consumed = consumer ? await slowest(consumer, delta.id, name === BRONZE ? readers : [lake]) : null;
-  const outcome = await delta.cleanLogIfDue({ consumed });
+async function cleanLog({ delta }: RowTable, name: string, { lake, readers, say }: MaintainOptions): Promise<void> {
+  const consumed = await consumedOf(name, lake, readers);
+  const outcome = await delta.cleanLogIfDue({ consumed: consumed && consumed.version });
   if (outcome?.kind !== 'kept') return;
-  if (outcome.why === 'consumer') say?.(`${name}: its log is older than it needs to be, and stays: ${consumer?.stage} has read up to version ${consumed} only; look why ${consumer?.stage} is behind`);
+  if (outcome.why === 'consumer') say?.(`${name}: its log is older than it needs to be, and stays: ${consumed?.stage} has read up to version ${consumed?.version} only; look why ${consumed?.stage} is behind`);
   if (outcome.why === 'damaged') say?.(`${name}: its log is older than it needs to be, and stays: the checkpoint that it would begin with cannot be read; delete that file, and the next one serves`);
-}
-
-/** The least version that all of a table's readers have consumed. */
-async function slowest({ stage, target }: { stage: string; target: string }, sourceId: string, readers: readonly Lake[]): Promise<bigint> {
-  const consumed = await Promise.all(readers.map(async (reader) => progressOf((await reader.table(target)).delta.snapshot, stageAppId(stage, sourceId)) ?? -1n));
-  return consumed.reduce((least, version) => (version < least ? version : least));
 }
 
 /** Which files to merge: per partition, small ones in order of age, up to the target size. Pure. */
