@@ -63,6 +63,10 @@ const integer = (name: string, [min, max]: readonly [number, number], meaning: s
     },
   });
 
+/** Empty: for ever. */
+const days = (name: string, [min, max]: readonly [number, number], meaning: string): Setting<number | null> =>
+  setting<number | null>(name, 'integer', meaning, { unit: 'days' }, { ...integer(name, [min, max], meaning, { default: '' }), default: null, unit: 'days' });
+
 const schedule = (name: string, meaning: string, words: Words & { default: string }): Setting<string> =>
   setting<string>(name, 'schedule', meaning, words, { bounds: 'NCRONTAB, six fields, UTC', parse: parseScheduleText });
 
@@ -130,6 +134,7 @@ const settings = {
   futureAfterMs: integer('FUTURE_AFTER_MS', [0, 31_536_000_000], 'An event time this far after the broker\'s is quarantined.', { default: dayMs, unit: 'ms' }),
   lateAfterMs: integer('LATE_AFTER_MS', [0, 31_536_000_000], 'An event that reaches the broker this long after its event time is flagged late.', { default: '300000', unit: 'ms' }),
   sliceRows: integer('SLICE_ROWS', [1000, 10_000_000], 'Most Bronze or Silver rows one commit of a stage takes in.', { default: '250000', unit: 'rows' }),
+  sliceMb: integer('SLICE_MB', [1, 1024], 'Most payload that one commit of refine takes in, uncompressed, unless a single Bronze commit holds more.', { default: '64', unit: 'MB' }),
   stageTimeMs: integer('STAGE_TIME_MS', [1000, 1_800_000], 'A timer starts no further slice after this time; at most half of `functionTimeout`.', { default: '240000', unit: 'ms' }),
   duckdbMemoryMb: integer('DUCKDB_MEMORY_MB', [64, 65_536], 'DuckDB\'s memory; beyond it it spills to the cache folder.', { default: '512', unit: 'MB' }),
   duckdbThreads: integer('DUCKDB_THREADS', [1, 64], 'DuckDB\'s threads.', { default: '2' }),
@@ -145,6 +150,9 @@ const settings = {
   trainRowsMin: integer('TRAIN_ROWS_MIN', [2, 10_000_000], 'Fewer Silver rows than this replace no model. The first model of a lake is trained on what there is, where the shipped one does not fit.', { default: '1000', unit: 'rows' }),
   retrainAfterMs: integer('RETRAIN_AFTER_MS', [60_000, 31_536_000_000], 'A model older than this is trained anew, if Silver has grown.', { default: dayMs, unit: 'ms' }),
   checkpointInterval: integer('CHECKPOINT_INTERVAL', [1, 10_000], 'Versions from one Delta checkpoint to the next.', { default: '10', unit: 'versions' }),
+  bronzeRetentionDays: days('BRONZE_RETENTION_DAYS', [32, 36_500], 'Bronze\'s days older than this expire, once every pipeline has refined them; empty: kept for ever. Longer than the log (30 days), so that no restore reaches them. What has expired can\'t be recomputed by `assay backfill`.'),
+  quarantineRetentionDays: days('QUARANTINE_RETENTION_DAYS', [32, 36_500], 'Rows of quarantine older than this expire, open or resolved; empty: kept for ever. Afterwards `assay backfill` refuses.'),
+  logRetentionDays: days('LOG_RETENTION_DAYS', [1, 36_500], 'Rows of `monitor_logs`, `cluster_logs`, `benchmark_logs` and `pipeline_runs` older than this expire; empty: kept for ever.'),
   functionMemoryMb: integer('FUNCTION_MEMORY_MB', [512, 16_384], 'Memory of an instance, for the cost rows.', { default: '2048', unit: 'MB' }),
 } as const;
 

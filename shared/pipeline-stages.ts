@@ -43,6 +43,7 @@ export function pipelineStages(own: PipelineLake, options: StagesOptions): Pipel
   const { pipelines, config, clock, broker, runId, observe, say } = options;
   const { name, topics } = own.pipeline;
   const isFirst = own.pipeline === pipelines[0].pipeline;
+  const retention = { bronze: config.bronzeRetentionDays, quarantine: config.quarantineRetentionDays, logs: config.logRetentionDays };
   const common = { ...own, clock, observe, checkpointInterval: BigInt(config.checkpointInterval) };
   const champions = new Champions({ ...own, clock, shipped: options.shipped, say });
   const router = compileRouter(own.pipeline, pipelines.map(({ pipeline }) => pipeline));
@@ -51,10 +52,10 @@ export function pipelineStages(own: PipelineLake, options: StagesOptions): Pipel
   return {
     name,
     task: (stage) => (isFirst ? stage : `${name}.${stage}`),
-    refine: () => refine({ ...common, judge, readsHeaders: router?.readsHeaders ?? false, lateAfterMs: config.lateAfterMs, sliceRows: config.sliceRows }),
+    refine: () => refine({ ...common, judge, readsHeaders: router?.readsHeaders ?? false, lateAfterMs: config.lateAfterMs, sliceRows: config.sliceRows, sliceBytes: config.sliceMb * 1024 * 1024 }),
     score: () => score({ ...common, champions, sliceRows: config.sliceRows }),
     train: () => train(champions, config, clock),
-    maintain: () => maintain({ ...common, say, broker, pipeline: { ...own.pipeline, topics: topicsOf(pipelines.map(({ pipeline }) => pipeline)) }, readers: pipelines.map(({ lake }) => lake) }),
+    maintain: () => maintain({ ...common, say, broker, pipeline: { ...own.pipeline, topics: topicsOf(pipelines.map(({ pipeline }) => pipeline)) }, readers: pipelines.map(({ lake }) => lake), retention }),
     monitor: async () => {
       await own.lake.ensureAll();
       const { tables } = await monitor({ ...common, ...looks, broker, runId });

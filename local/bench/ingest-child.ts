@@ -1,3 +1,4 @@
+import { drainBacklog, fillBronze } from './backlog-run.ts';
 import { measureHost, produceFirst } from './ingest-host.ts';
 import { measureLatency } from './ingest-latency.ts';
 import { measureBatches } from './ingest-memory.ts';
@@ -5,6 +6,8 @@ import type { IngestResult, IngestTask } from './ingest-task.ts';
 
 function run(task: IngestTask, dir: string): Promise<IngestResult> {
   if (task.kind === 'memory') return measureBatches(task, dir);
+  if (task.kind === 'fill') return fillBronze(task, dir);
+  if (task.kind === 'drain') return drainBacklog(task, dir);
   if (task.kind === 'produce') return produceFirst(task, dir);
   return task.kind === 'host' ? measureHost(task, dir) : measureLatency(task, dir);
 }

@@ -52,7 +52,7 @@ export async function measureBatches({ shape, batch, rows, seed }: Extract<Inges
   };
 }
 
-function* batchesOf({ rows, batch, seed, topic }: { rows: number; batch: number; seed: number; topic: string }): Generator<KafkaRecord[]> {
+export function* batchesOf({ rows, batch, seed, topic }: { rows: number; batch: number; seed: number; topic: string }): Generator<KafkaRecord[]> {
   const offsets = Array.from({ length: PARTITIONS }, () => 0n);
   let records: KafkaRecord[] = [];
   for (const { partition, record } of new EventStream({ seed, startMs: START_MS, ratePerS: RATE_PER_S, partitions: PARTITIONS }, rows).generate()) {
@@ -75,7 +75,7 @@ function asHanded(records: readonly KafkaRecord[]): { input: unknown; metadata: 
 }
 
 /** The four partitions of one topic that never was recreated, and the batch that is on its way: the broker costs nothing here. */
-class OneLife implements Broker {
+export class OneLife implements Broker {
   batch: readonly KafkaRecord[] = [];
 
   topicId(): Promise<string> {

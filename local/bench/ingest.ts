@@ -33,7 +33,7 @@ export async function benchIngest(flags: Flags, emit: (result: BenchResult) => v
 }
 
 /** Tasks of one lake, each in a process of its own. */
-async function inChild(first: IngestTask, emit: (result: BenchResult) => void, ...others: IngestTask[]): Promise<void> {
+export async function inChild(first: IngestTask, emit: (result: BenchResult) => void, ...others: IngestTask[]): Promise<void> {
   const dir = await mkdtemp(join(tmpdir(), 'assay-bench-'));
   try {
     for (const task of [first, ...others]) {

@@ -1,5 +1,6 @@
 import { ConfigError } from '../../shared/errors.ts';
 import { benchAppend } from '../bench/append.ts';
+import { benchBacklog } from '../bench/backlog.ts';
 import { benchIngest } from '../bench/ingest.ts';
 import { benchLog } from '../bench/log.ts';
 import { benchPipeline } from '../bench/pipeline.ts';
@@ -10,6 +11,7 @@ import type { Command, Flags } from './command.ts';
 const benchmarks: Readonly<Record<string, (flags: Flags, emit: (result: BenchResult) => void) => Promise<void>>> = {
   pipeline: benchPipeline,
   ingest: benchIngest,
+  backlog: benchBacklog,
   upsert: benchUpsert,
   append: benchAppend,
   log: benchLog,

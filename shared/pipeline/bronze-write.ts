@@ -8,6 +8,7 @@ import type { Snapshot } from '../delta/snapshot.ts';
 import type { KafkaHeader, KafkaRecord } from '../sources/record.ts';
 import type { LanePlan } from './bronze-plan.ts';
 import type { Pipeline } from './definition.ts';
+import { PAYLOAD_BYTES } from './slice.ts';
 
 export interface WriteOptions {
   readonly pipeline: Pipeline;
@@ -23,8 +24,10 @@ const FILE_BYTES_MAX = 128 * 1024 * 1024;
 export async function writeRecords(plans: readonly LanePlan[], table: RowTable, snapshot: Snapshot, options: WriteOptions): Promise<NewFiles> {
   const written: NewFiles[] = [];
   // A session each: what it holds goes with it.
-  for (const columns of bronzeColumns(plans, options)) {
-    written.push(await table.engine.session(async (session) => writeFiles(session, table, snapshot, await session.values(columns))));
+  for (const { columns, bytes } of bronzeColumns(plans, options)) {
+    const { adds, writtenAtMs } = await table.engine.session(async (session) => writeFiles(session, table, snapshot, await session.values(columns)));
+    // One file: its rows are of one ingest_date.
+    written.push({ adds: adds.map((add) => ({ ...add, tags: { [PAYLOAD_BYTES]: String(bytes) } })), writtenAtMs });
   }
   return { adds: written.flatMap(({ adds }) => adds), writtenAtMs: earliest(written.map(({ writtenAtMs }) => writtenAtMs)) };
 }
@@ -33,7 +36,7 @@ export async function writeRecords(plans: readonly LanePlan[], table: RowTable, 
 export type Stretch = Pick<LanePlan, 'topic' | 'incarnation' | 'partition' | 'records'>;
 
 /** The rows of each file, all records in order, in one pass; a file has one record at least. Each is to be written before the next is asked for. */
-export function* bronzeColumns(plans: readonly Stretch[], { pipeline, nowMs, fileBytesMax = FILE_BYTES_MAX }: WriteOptions): Generator<LoadColumn[]> {
+export function* bronzeColumns(plans: readonly Stretch[], { pipeline, nowMs, fileBytesMax = FILE_BYTES_MAX }: WriteOptions): Generator<{ readonly columns: LoadColumn[]; readonly bytes: number }> {
   const asBytes = new Set(pipeline.topics.filter(({ payload }) => payload !== 'text').map(({ name }) => name));
   let left = plans.reduce((sum, { records }) => sum + records.length, 0);
   let rows = new BronzeRows(left);
@@ -42,12 +45,12 @@ export function* bronzeColumns(plans: readonly Stretch[], { pipeline, nowMs, fil
     for (let next = 0; next < plan.records.length;) {
       next = rows.take(plan, next, { mayBeText, bytesMax: fileBytesMax });
       if (rows.bytes < fileBytesMax) continue;
-      yield rows.columns(nowMs);
+      yield { columns: rows.columns(nowMs), bytes: rows.bytes };
       left -= rows.count;
       rows = new BronzeRows(left);
     }
   }
-  if (rows.count > 0) yield rows.columns(nowMs);
+  if (rows.count > 0) yield { columns: rows.columns(nowMs), bytes: rows.bytes };
 }
 
 /** Bytes of a column that is text where it can be, and bytes where not. */

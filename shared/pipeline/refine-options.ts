@@ -11,6 +11,8 @@ export interface RefineOptions {
   readonly judge: Judge;
   readonly lateAfterMs: number;
   readonly sliceRows: number;
+  /** Most payload of a slice, unless a single commit holds more. Default: no bound. */
+  readonly sliceBytes?: number | undefined;
   readonly checkpointInterval: bigint;
   readonly clock: Clock;
   readonly observe: WriteObserver;

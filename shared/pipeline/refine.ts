@@ -39,7 +39,7 @@ export async function refine(options: RoutedRefineOptions): Promise<StageOutcome
     if (quarantined.version !== seen) return null;
     checkSourceUnchanged(REFINE, bronze.delta.id, snapshot.txns.keys());
     const from = progressOf(snapshot, stageAppId(REFINE, bronze.delta.id)) ?? -1n;
-    const next = await nextSlice(bronze.delta, { from, upTo: source.version, rowsMax: options.sliceRows });
+    const next = await nextSlice(bronze.delta, { from, upTo: source.version, rowsMax: options.sliceRows, bytesMax: options.sliceBytes });
     if (next === null) return { kind: 'nothing-to-do' };
     const slice = upToRemoval(next);
     const tally = new Tally();

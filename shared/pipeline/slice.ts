@@ -1,5 +1,6 @@
 import { changedVersion } from '../delta/operations/changes.ts';
 import type { ChangedVersion } from '../delta/operations/changes.ts';
+import type { AddFile } from '../delta/actions.ts';
 import type { DeltaTable } from '../delta/table.ts';
 import { rowsOfFile } from './stage.ts';
 
@@ -13,24 +14,43 @@ export interface Slice {
   readonly more: boolean;
 }
 
+/** Tag of a Bronze file: keys, values and headers of its records as they came, in bytes. Files are compressed, so their size tells little of it. */
+export const PAYLOAD_BYTES = 'assay.payload_bytes';
+
+/** What a file without the tag is taken to hold, as a multiple of its size: JSON events compress five to ten times. */
+const BYTES_OF_A_STORED_BYTE = 8;
+
+export interface SliceOptions {
+  readonly from: bigint;
+  readonly upTo: bigint;
+  readonly rowsMax: number;
+  /** Of payload, in memory. Default: no bound. */
+  readonly bytesMax?: number | undefined;
+}
+
 /**
- * Versions after `from`, as many as hold at most `rowsMax` added rows, and always at least one: a larger one is processed whole.
- * Null: there is none.
+ * Versions after `from`, as many as hold at most `rowsMax` added rows and `bytesMax` bytes, and always at least one: a larger one is processed
+ * whole. Null: there is none.
  */
-export async function nextSlice(source: DeltaTable, options: { from: bigint; upTo: bigint; rowsMax: number }): Promise<Slice | null> {
-  const { from, upTo, rowsMax } = options;
+export async function nextSlice(source: DeltaTable, { from, upTo, rowsMax, bytesMax = Infinity }: SliceOptions): Promise<Slice | null> {
   if (upTo <= from) return null;
   const versions: ChangedVersion[] = [];
-  let rows = 0n;
+  let [rows, bytes] = [0n, 0];
   for await (const { version, actions } of source.versions(from + 1n, upTo)) {
     const taken = changedVersion(version, actions);
     const changed = rowsChanged(taken);
-    if (versions.length > 0 && rows + changed > BigInt(rowsMax)) break;
+    const payload = payloadBytes(taken.adds);
+    if (versions.length > 0 && (rows + changed > BigInt(rowsMax) || bytes + payload > bytesMax)) break;
     versions.push(taken);
     rows += changed;
+    bytes += payload;
   }
   const to = versions.at(-1)!.version;
   return { from, to, versions, more: to < upTo };
+}
+
+function payloadBytes(adds: readonly AddFile[]): number {
+  return adds.reduce((sum, { size, tags }) => sum + (Number(tags?.[PAYLOAD_BYTES] ?? NaN) || size * BYTES_OF_A_STORED_BYTE), 0);
 }
 
 /** What refine stops at: a removal other than by expiry, which does not flow downstream (semantics.md, section 6). */

@@ -50,13 +50,16 @@ test('any records become the rows of semantics 2, in order, in files that end wi
   fc.assert(fc.property(stretches, fc.oneof(fc.integer({ min: 1, max: 3000 }), fc.constant(1e9)), (plans, fileBytesMax) => {
     const pipeline = { ...lake.pipeline, topics: [{ ...lake.pipeline.topics[0], name: 'a' }, { ...lake.pipeline.topics[0], name: 'b', payload: 'bytes' as const }] };
     const sizes: number[] = [];
-    const rows = [...bronzeColumns(plans, { pipeline, nowMs: NOW_MS, fileBytesMax })].flatMap((columns) => {
+    let payloadBytes = 0;
+    const rows = [...bronzeColumns(plans, { pipeline, nowMs: NOW_MS, fileBytesMax })].flatMap(({ columns, bytes }) => {
+      payloadBytes += bytes;
       const readers = columns.map((column) => [column.name, columnReader(column)] as const);
       const count = rowCount(columns);
       sizes.push(count);
       return Array.from({ length: count }, (_row, i) => Object.fromEntries(readers.map(([name, read]) => [name, read(i)])));
     });
     const records = plans.flatMap((plan) => plan.records.map((each) => ({ each, incarnation: plan.incarnation })));
+    expect(payloadBytes).toBe(records.reduce((sum, { each }) => sum + recordBytes(each), 0));
     expect(rows).toEqual(records.map(({ each, incarnation }) => rowOf(each, incarnation, each.topic === 'b')));
     let at = 0;
     for (const [i, count] of sizes.entries()) {

@@ -33,6 +33,21 @@ describe('nextSlice', () => {
     expect(slice!.versions.map(({ version }) => version)).toEqual(Array.from({ length: Number(to - from) }, (_v, i) => from + 1n + BigInt(i)));
   });
 
+  const heavy = (path: string, bytes: number): Action => {
+    const { add } = file(path, 1);
+    return { add: { ...add!, size: 10, tags: { 'assay.payload_bytes': String(bytes) } } };
+  };
+  const payloads = logOf([], [heavy('a', 30)], [heavy('b', 30)], [file('foreign', 1)], [heavy('c', 500)], [heavy('d', 1)]);
+
+  test.each([
+    { what: 'as many versions as hold the payload', from: 0n, bytesMax: 68, to: 3n },
+    { what: 'a file that does not say is taken for eight times its size', from: 0n, bytesMax: 67, to: 2n },
+    { what: 'the first version whole, however much it holds', from: 3n, bytesMax: 100, to: 4n },
+    { what: 'rows bound it all the same', from: 0n, bytesMax: 1_000, to: 4n },
+  ])('by payload: $what', async ({ from, bytesMax, to }) => {
+    expect(await nextSlice(payloads, { from, upTo: 5n, rowsMax: 4, bytesMax })).toMatchObject({ from, to, more: true });
+  });
+
   test('nothing newer is no slice', async () => {
     expect(await nextSlice(source, { from: 5n, upTo: 5n, rowsMax: 1 })).toBeNull();
     expect(await nextSlice(source, { from: 9n, upTo: 5n, rowsMax: 1 })).toBeNull();
