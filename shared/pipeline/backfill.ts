@@ -1,11 +1,13 @@
 import { progressOf } from '../delta/snapshot.ts';
 import type { Snapshot } from '../delta/snapshot.ts';
 import { untilSettled } from '../delta/until-settled.ts';
+import { TableError } from '../errors.ts';
 import { consumedBronze } from './backfill-bronze.ts';
 import { backfillRejected, settleOpened } from './backfill-quarantine.ts';
 import { backfillKeys } from './backfill-silver.ts';
 import type { SilverChange } from './backfill-silver.ts';
 import { parseCountAppId } from './counts.ts';
+import { expiredRows } from './expired.ts';
 import { checkGeneration } from './generation.ts';
 import { settledBy } from './quarantine-rows.ts';
 import type { RoutedRefineOptions } from './refine-options.ts';
@@ -35,10 +37,11 @@ export interface BackfillReport extends SilverChange {
  * which the balance holds: what quarantine holds and is valid goes to Silver (a replay); Silver's winners are recomputed, a share of the keys
  * at a time; what is rejected now is opened in quarantine. A record between two steps counts as one that lost. Each share reads Bronze
  * once, so memory is bounded by `sliceRows` and Bronze is read twice for every `sliceRows` rows that it has. A repeat changes nothing.
- * Failures: those of refine; TableError `backfill/bronze-expired`.
+ * Failures: those of refine; TableError `backfill/bronze-expired`, `backfill/quarantine-expired`.
  */
 export async function backfill(options: BackfillOptions): Promise<BackfillReport> {
   const start = await stateOf(options);
+  checkNothingExpired(start.quarantine);
   const parts = Math.max(1, Math.ceil(Number(start.bronzeRows) / options.sliceRows));
   const report = { replaced: 0, inserted: 0, deleted: 0, unchanged: 0, accepted: 0, changedReasons: 0, rejected: {} as Record<string, number> };
   if (!options.isDryRun) await settle(options);
@@ -64,6 +67,13 @@ export async function backfill(options: BackfillOptions): Promise<BackfillReport
     if (!options.isDryRun && change.opened.length > 0) await settle(options);
   }
   return report;
+}
+
+/** Rows that expired are counted, and would be found in Bronze and counted once more. */
+function checkNothingExpired(quarantine: Snapshot): void {
+  const rows = expiredRows(quarantine);
+  if (rows === 0n) return;
+  throw new TableError('backfill/quarantine-expired', `backfill of Silver: ${rows} open rows of quarantine have expired (QUARANTINE_RETENTION_DAYS), so it can't be recomputed; restore quarantine to a version that has them`);
 }
 
 async function settle(options: BackfillOptions): Promise<void> {

@@ -11,6 +11,7 @@ import type { BalanceFacts, CountedTerms, PartitionFacts, TableRows, Term } from
 import { laneAppId, laneName, laneStartAppId, parseLaneAppId } from './bronze-plan.ts';
 import type { Lane } from './bronze-plan.ts';
 import { TERMS, countAppId } from './counts.ts';
+import { expiredRows } from './expired.ts';
 import type { Lake } from './lake.ts';
 import { countRowsInside, readGaps } from './offset-gaps.ts';
 import { clipRanges, countOffsets } from './offset-ranges.ts';
@@ -42,7 +43,7 @@ export async function readBalanceFacts(lake: Lake): Promise<BalanceFacts> {
   return {
     partitions: await Promise.all(partitions.map(async (facts) => ({ ...facts, gapOffsets: await gapOffsets(facts, listed.get(laneName(facts)) ?? [], bronze, bronzeNow) }))),
     silver: wholeTable(silverNow),
-    quarantine: { rows: await openRows(quarantine, quarantineNow, await settledBy(lake, silverNow)), erased: 0n, expired: 0n },
+    quarantine: { rows: await openRows(quarantine, quarantineNow, await settledBy(lake, silverNow)), erased: 0n, expired: expiredRows(quarantineNow) },
     silverAtGold: silverAtGold === 'none' ? NO_ROWS : silverAtGold === 'gone' ? UNKNOWN_ROWS : wholeTable(silverAtGold),
     gold: wholeTable(goldNow),
   };

@@ -9,6 +9,8 @@ import type { Pipeline } from './definition.ts';
 import { healListed } from './heal-later.ts';
 import type { Lake } from './lake.ts';
 import type { WriteObserver } from './observer.ts';
+import { KEEP_ALL, retain } from './retention.ts';
+import type { RetentionDays } from './retention.ts';
 import { rowsOf } from './stage.ts';
 import type { StageOutcome } from './stage.ts';
 import { OFFSET_GAPS } from './tables.ts';
@@ -23,6 +25,8 @@ export interface MaintainOptions {
   readonly pipeline: Pipeline;
   readonly clock: Clock;
   readonly checkpointInterval: bigint;
+  /** How long rows stay; default: for ever. */
+  readonly retention?: RetentionDays;
   readonly observe: WriteObserver;
   /** For people: what keeps a log from being cleaned. */
   readonly say?: (line: string) => void;
@@ -35,8 +39,8 @@ const FILES_MIN = 8;
 const BINS_MAX = 16;
 
 /**
- * Reads gaps again that may be read by now, compacts small files, writes checkpoints that are due, and cleans logs. Rows never change; a bin that
- * meets a rival is left for the next tick.
+ * Reads gaps again that may be read by now, compacts small files, writes checkpoints that are due, and cleans logs. Rows go where they are
+ * older than they are kept; others never change; a bin that meets a rival is left for the next tick.
  */
 export async function maintain(options: MaintainOptions): Promise<StageOutcome> {
   const done: Done = { rows: 0, version: -1n, bins: 0 };
@@ -69,10 +73,13 @@ async function healSome(done: Done, options: MaintainOptions): Promise<void> {
   done.version = healed.version ?? done.version;
 }
 
-/** True: bins are left for the next run. */
+/** True: files to expire, or bins, are left for the next run. */
 async function maintainTable(name: string, done: Done, options: MaintainOptions): Promise<boolean> {
   const table = await options.lake.table(name);
   await table.delta.refresh();
+  const expired = await retain(name, { ...options, days: options.retention ?? KEEP_ALL });
+  done.rows += Number(expired.rows ?? 0n);
+  done.version = expired.version ?? done.version;
   const bins = planBins(table.delta.snapshot);
   const taken = bins.slice(0, BINS_MAX - done.bins);
   for (const bin of taken) {
@@ -84,7 +91,7 @@ async function maintainTable(name: string, done: Done, options: MaintainOptions)
   }
   await table.delta.checkpointIfDue(options.checkpointInterval);
   await cleanLog(table, name, options);
-  return taken.length < bins.length;
+  return expired.more || taken.length < bins.length;
 }
 
 /** Never past a stage that reads the table (semantics.md, section 6). */

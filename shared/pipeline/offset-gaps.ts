@@ -12,13 +12,14 @@ import type { Snapshot } from '../delta/snapshot.ts';
 import { untilSettled } from '../delta/until-settled.ts';
 import { laneName } from './bronze-plan.ts';
 import type { Gap, Lane } from './bronze-plan.ts';
+import { expiredBefore } from './expired.ts';
 import { relist } from './gap-listing.ts';
 import type { ListedGap, Relisting } from './gap-listing.ts';
 import type { MissingGap } from './heal.ts';
 import type { Lake } from './lake.ts';
 import { mergeRanges } from './offset-ranges.ts';
 import type { OffsetRange } from './offset-ranges.ts';
-import { OFFSET_GAPS } from './tables.ts';
+import { BRONZE, OFFSET_GAPS } from './tables.ts';
 
 /** Lists missing offsets before the Bronze commit that passes them. Bronze is always right, whatever stands here. */
 export async function recordGaps(gaps: readonly MissingGap[], lake: Lake, clock: Clock): Promise<void> {
@@ -28,12 +29,31 @@ export async function recordGaps(gaps: readonly MissingGap[], lake: Lake, clock:
 
 /**
  * After Bronze went back: what was healed may be missing again. Listed as gaps, which the balance takes Bronze's rows from and the next maintain
- * looks at once more.
+ * looks at once more. Not what was healed so long ago that its rows have expired.
  */
 export async function reopenGaps(lake: Lake): Promise<void> {
   const table = await lake.table(OFFSET_GAPS);
+  const day = expiredBefore(await (await lake.table(BRONZE)).delta.refresh());
   const healed = await readListed(table, await table.delta.refresh(), compare('healed', '=', true));
-  await listGaps(healed.map((gap) => ({ ...gap, healed: false })), lake);
+  // Rows land before their gap is listed as healed, perhaps before midnight.
+  const mayStand = (gap: ListedGap) => day === null || gap.seenAtUs >= BigInt(day + 1) * DAY_US;
+  await listGaps(healed.filter(mayStand).map((gap) => ({ ...gap, healed: false })), lake);
+}
+
+const DAY_US = 86_400_000_000n;
+
+/**
+ * Before files of Bronze expire (`expiring` has these alone): gaps that are listed though they hold their offsets are listed as healed, at the time
+ * they were listed at. Afterwards nobody could tell.
+ */
+export async function settleExpiring(lake: Lake, bronze: RowTable, expiring: Snapshot): Promise<void> {
+  const table = await lake.table(OFFSET_GAPS);
+  const gaps = await readListed(table, await table.delta.refresh(), compare('healed', '=', false));
+  const news: ListedGap[] = [];
+  for (const gap of gaps) {
+    for (const range of await coveredBy(bronze, expiring, gap, [gap])) news.push({ ...gap, ...range, healed: true });
+  }
+  await listGaps(news, lake);
 }
 
 /** Each offset once: what was listed of these offsets otherwise goes, and a gap of which a part goes keeps the rest, as gaps of its own. */
