@@ -24,12 +24,13 @@ import { tableHistoryCommand } from './table-history.ts';
 import { tableListCommand } from './table-list.ts';
 import { tableReadCommand } from './table-read.ts';
 import { tableRestoreCommand } from './table-restore.ts';
+import { tableOptimizeCommand } from './table-optimize.ts';
 import { tableVacuumCommand } from './table-vacuum.ts';
 
 export const commands: readonly Command[] = [
   startCommand, runCommand, demoCommand, produceCommand,
   tableListCommand, tableDescribeCommand, tableReadCommand, tableHistoryCommand, tableChangesCommand, tableRestoreCommand,
-  tableVacuumCommand, tableCheckpointCommand, sqlCommand, openCommand,
+  tableOptimizeCommand, tableVacuumCommand, tableCheckpointCommand, sqlCommand, openCommand,
   quarantineListCommand, quarantineShowCommand, quarantineReplayCommand, backfillSilverCommand, schemaShowCommand, schemaPromoteCommand, initCommand,
   statusCommand, doctorCommand, pauseCommand, resumeCommand, resetCommand, benchCommand,
 ];

@@ -1,8 +1,8 @@
 import type { Clock } from '../clock.ts';
 import type { AddFile } from '../delta/actions.ts';
 import { areLive, compactFiles } from '../delta/operations/optimize.ts';
+import { planBins } from '../delta/operations/plan-compaction.ts';
 import type { RowTable } from '../delta/operations/row-table.ts';
-import type { Snapshot } from '../delta/snapshot.ts';
 import type { Broker } from '../sources/broker.ts';
 import { consumedOf } from './consumers.ts';
 import type { Pipeline } from './definition.ts';
@@ -32,10 +32,8 @@ export interface MaintainOptions {
   readonly say?: (line: string) => void;
 }
 
-/** Files below the target are merged, `FILES_MIN` or more of a partition at a time, one commit a bin. */
-const FILE_BYTES_TARGET = 128 * 1024 * 1024;
-const FILE_BYTES_SMALL = FILE_BYTES_TARGET / 2;
-const FILES_MIN = 8;
+/** So many small files of a partition are merged at a time, one commit a bin. */
+export const COMPACTION = { filesMin: 8 };
 const BINS_MAX = 16;
 
 /**
@@ -80,7 +78,7 @@ async function maintainTable(name: string, done: Done, options: MaintainOptions)
   const expired = await retain(name, { ...options, days: options.retention ?? KEEP_ALL });
   done.rows += Number(expired.rows ?? 0n);
   done.version = expired.version ?? done.version;
-  const bins = planBins(table.delta.snapshot);
+  const bins = planBins(table.delta.snapshot, COMPACTION);
   const taken = bins.slice(0, BINS_MAX - done.bins);
   for (const bin of taken) {
     const compacted = await compact(table, bin, options);
@@ -101,34 +99,6 @@ async function cleanLog({ delta }: RowTable, name: string, { lake, readers, say 
   if (outcome?.kind !== 'kept') return;
   if (outcome.why === 'consumer') say?.(`${name}: its log is older than it needs to be, and stays: ${consumed?.stage} has read up to version ${consumed?.version} only; look why ${consumed?.stage} is behind`);
   if (outcome.why === 'damaged') say?.(`${name}: its log is older than it needs to be, and stays: the checkpoint that it would begin with cannot be read; delete that file, and the next one serves`);
-}
-
-/** Which files to merge: per partition, small ones in order of age, up to the target size. Pure. */
-export function planBins(snapshot: Snapshot): AddFile[][] {
-  const partitions = new Map<string, AddFile[]>();
-  for (const add of snapshot.files.values()) {
-    if (add.size >= FILE_BYTES_SMALL) continue;
-    const key = JSON.stringify(snapshot.metaData.partitionColumns.map((column) => add.partitionValues[column] ?? null));
-    const files = partitions.get(key);
-    if (files) files.push(add);
-    else partitions.set(key, [add]);
-  }
-  return [...partitions.values()].flatMap((files) => packBins(files.sort((a, b) => a.modificationTime - b.modificationTime)));
-}
-
-function packBins(files: readonly AddFile[]): AddFile[][] {
-  const bins: AddFile[][] = [];
-  let [bin, bytes]: [AddFile[], number] = [[], 0];
-  for (const file of files) {
-    if (bytes + file.size > FILE_BYTES_TARGET && bin.length > 0) {
-      bins.push(bin);
-      [bin, bytes] = [[], 0];
-    }
-    bin.push(file);
-    bytes += file.size;
-  }
-  bins.push(bin);
-  return bins.filter((candidate) => candidate.length >= FILES_MIN);
 }
 
 async function compact(table: RowTable, bin: readonly AddFile[], { observe }: MaintainOptions): Promise<bigint | null> {

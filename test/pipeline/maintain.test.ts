@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { AddFile } from '../../shared/delta/actions.ts';
 import type { Snapshot } from '../../shared/delta/snapshot.ts';
-import { planBins } from '../../shared/pipeline/maintain.ts';
+import { planBins } from '../../shared/delta/operations/plan-compaction.ts';
+import { COMPACTION } from '../../shared/pipeline/maintain.ts';
 import { beforeCommit, liveFiles } from '../support/foreign-commit.ts';
 import { collect } from '../support/collect.ts';
 import { patientClock } from '../support/delta.ts';
@@ -17,7 +18,7 @@ function snapshotOf(files: readonly Partial<AddFile>[]): Snapshot {
   return { metaData: { partitionColumns: ['day'] }, files: new Map(adds.map((add) => [add.path, add])) } as unknown as Snapshot;
 }
 
-const binSizes = (files: readonly Partial<AddFile>[]) => planBins(snapshotOf(files)).map((bin) => bin.length);
+const binSizes = (files: readonly Partial<AddFile>[]) => planBins(snapshotOf(files), COMPACTION).map((bin) => bin.length);
 
 describe('planBins', () => {
   test.each([
@@ -31,7 +32,7 @@ describe('planBins', () => {
   });
 
   test('the oldest come first, for they stay together', () => {
-    const [bin] = planBins(snapshotOf(range(0, 7).map((i) => ({ modificationTime: 100 - i }))));
+    const [bin] = planBins(snapshotOf(range(0, 7).map((i) => ({ modificationTime: 100 - i }))), COMPACTION);
     expect(bin.map(({ path }) => path)).toEqual(range(0, 7).map((i) => `f${7 - i}`));
   });
 });

@@ -40,7 +40,9 @@ export async function compactFiles(table: RowTable, snapshot: Snapshot, inputs: 
   });
   assert(adds.length <= 1, `a bin of ${inputs.length} files of ${table.delta.source.table} became ${adds.length}: they are not of one partition`);
   const details = { operation: 'OPTIMIZE', operationParameters: { predicate: '[]', zOrderBy: JSON.stringify(zOrderBy) } };
-  const tags = zOrderBy.length === 0 ? {} : { tags: cubeTags(zOrderBy, table.clock.uuid()) };
+  // One that is written anew alone keeps the order of its rows, and so what is said of it.
+  const kept = inputs.length === 1 && inputs[0].tags ? { tags: inputs[0].tags } : {};
+  const tags = zOrderBy.length === 0 ? kept : { tags: cubeTags(zOrderBy, table.clock.uuid()) };
   const rewrite = { table, inputs, output: adds.length === 0 ? null : { ...adds[0], ...tags }, writtenAtMs, deletedBefore, details };
   return transaction(rewrite, { ...rewrite, canFollow: writesVectors(snapshot) && zOrderBy.length === 0 });
 }
