@@ -12,8 +12,8 @@ const COLUMNS: readonly ReadColumn[] = [...SOURCE_COLUMNS, 'kafka_timestamp', 'v
 type Columns = [string[], string[], number[], bigint[], (bigint | null)[], (string | null)[], (Uint8Array | null)[], (bigint | null)[], (readonly RecordHeader[] | null)[]];
 
 /**
- * Bronze as Silver has consumed it. TableError `backfill/bronze-gone` where its log no longer reaches that version, `backfill/bronze-expired`
- * where rows are missing that refine has counted.
+ * Bronze as Silver has consumed it. Failures: those of `DeltaTable.at`, where its log no longer reaches that version; TableError
+ * `backfill/bronze-expired` where rows are missing that refine has counted.
  */
 export async function consumedBronze(lake: Lake, refined: bigint, countedRows: bigint): Promise<Snapshot> {
   const bronze = await lake.table(BRONZE);

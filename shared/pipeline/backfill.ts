@@ -1,12 +1,13 @@
 import { progressOf } from '../delta/snapshot.ts';
 import type { Snapshot } from '../delta/snapshot.ts';
 import { untilSettled } from '../delta/until-settled.ts';
-import { TableError } from '../errors.ts';
+import { ConfigError, TableError } from '../errors.ts';
 import { consumedBronze } from './backfill-bronze.ts';
 import { backfillRejected, settleOpened } from './backfill-quarantine.ts';
 import { backfillKeys } from './backfill-silver.ts';
 import type { SilverChange } from './backfill-silver.ts';
 import { parseCountAppId } from './counts.ts';
+import type { Pipeline } from './definition.ts';
 import { expiredRows } from './expired.ts';
 import { checkGeneration } from './generation.ts';
 import { settledBy } from './quarantine-rows.ts';
@@ -37,9 +38,11 @@ export interface BackfillReport extends SilverChange {
  * which the balance holds: what quarantine holds and is valid goes to Silver (a replay); Silver's winners are recomputed, a share of the keys
  * at a time; what is rejected now is opened in quarantine. A record between two steps counts as one that lost. Each share reads Bronze
  * once, so memory is bounded by `sliceRows` and Bronze is read twice for every `sliceRows` rows that it has. A repeat changes nothing.
- * Failures: those of refine; TableError `backfill/bronze-expired`, `backfill/quarantine-expired`.
+ * Failures: those of refine; ConfigError `backfill/routed` for a pipeline that takes a part of a topic; TableError `backfill/bronze-expired`,
+ * `backfill/quarantine-expired`.
  */
 export async function backfill(options: BackfillOptions): Promise<BackfillReport> {
+  checkNotRouted(options.pipeline);
   const start = await stateOf(options);
   checkNothingExpired(start.quarantine);
   const parts = Math.max(1, Math.ceil(Number(start.bronzeRows) / options.sliceRows));
@@ -67,6 +70,13 @@ export async function backfill(options: BackfillOptions): Promise<BackfillReport
     if (!options.isDryRun && change.opened.length > 0) await settle(options);
   }
   return report;
+}
+
+/** A record that changes sides between pipelines would have to leave one's counts and enter the other's. */
+function checkNotRouted({ name, topics }: Pipeline): void {
+  const routed = topics.find(({ where }) => where !== null);
+  if (!routed) return;
+  throw new ConfigError('backfill/routed', `backfill of Silver: pipeline ${name} takes a part of topic ${routed.name}, and which part is not recounted yet; nothing was changed: a new lake over the same topic is the way for now`);
 }
 
 /** Rows that expired are counted, and would be found in Bronze and counted once more. */

@@ -73,3 +73,11 @@ test('a crash before Silver counts what quarantine opened: the balance holds, an
   expect((await strict.balance()).verdict).toBe('ok');
   expect(await tables(strict)).toEqual(await tables(await fill(await lakes.open({ pipelineText: pipelineText(1, STRICT) }))));
 });
+
+test('a pipeline that takes a part of a topic is refused, and nothing changes', async () => {
+  const lake = await fill(await lakes.open({ pipelineText: pipelineText(1, []) }));
+  const at = await versions(lake);
+  const topics = lake.pipeline.topics.map((topic) => ({ ...topic, where: { by: { kind: 'header' as const, name: 'kind' }, equals: ['a'] } }));
+  await expect(run(lake, { pipeline: { ...lake.pipeline, topics } })).rejects.toMatchObject({ code: 'backfill/routed', retry: 'never' });
+  expect(await versions(lake)).toEqual(at);
+});
