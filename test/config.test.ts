@@ -16,12 +16,12 @@ const message = (env: Record<string, string>) => {
 describe('parseConfig', () => {
   it('needs only LAKE_URL and freezes what it returns', () => {
     const config = parseConfig({ LAKE_URL: 'file:lake', ASSAY_UNKNOWN: '1', PATH: '/bin' });
-    expect(config).toMatchObject({ lakeUrl: 'file:lake', kafkaBrokers: [], sliceRows: 250_000, kafkaPassword: null });
+    expect(config).toMatchObject({ lakeUrl: 'file:lake', kafkaBrokers: [], sliceRows: 100_000, kafkaPassword: null });
     expect(Object.isFrozen(config) && Object.isFrozen(config.kafkaBrokers)).toBe(true);
   });
 
   it('takes an empty text as not set', () => {
-    expect(parseConfig({ LAKE_URL: 'file:lake', SLICE_ROWS: '', KAFKA_TOPICS: '' })).toMatchObject({ sliceRows: 250_000, kafkaTopics: [] });
+    expect(parseConfig({ LAKE_URL: 'file:lake', SLICE_ROWS: '', KAFKA_TOPICS: '' })).toMatchObject({ sliceRows: 100_000, kafkaTopics: [] });
   });
 
   it('parses each kind', () => {
