@@ -41,12 +41,12 @@ export interface PipelineResult extends RunResult {
 }
 
 /** Two workers on one topic and one lake, from Kafka to Gold, under faults: at the end the tables are those of the expectation. */
-export async function runPipeline({ seed, keepTrace = false, mutant, brokerMutant }: RunOptions): Promise<PipelineResult> {
+export async function runPipeline({ seed, keepTrace = false, mutant, brokerMutant, isRecreated }: RunOptions): Promise<PipelineResult> {
   const chance = new Chance(seed);
   const scheduler = new Scheduler({ chance: chance.fork(), startMs: START_MS, keepTrace });
   const weather = drawWeather(chance);
   const world = new World({ scheduler, chance: chance.fork(), weather });
-  const site = { ...drawSite(world, chance.fork()), understands: brokerMutant ?? ((broker: Broker) => broker) };
+  const site = { ...drawSite(world, chance.fork(), isRecreated), understands: brokerMutant ?? ((broker: Broker) => broker) };
   world.onJump = () => cleanUp(world, (table) => consumedUpTo(world, table));
   const happened = new Map<string, number>();
   const supervisor = new Supervisor(world, mutant);
@@ -72,8 +72,8 @@ export async function runPipeline({ seed, keepTrace = false, mutant, brokerMutan
   }
 }
 
-function drawSite(world: World, chance: Chance): Omit<Site, 'understands'> {
-  const topic = drawTopic(chance);
+function drawSite(world: World, chance: Chance, isRecreated?: boolean): Omit<Site, 'understands'> {
+  const topic = drawTopic(chance, isRecreated);
   const hasVectors = chance.happens(0.5);
   const definitions = pipelineTables(pipeline).map((definition) =>
     ({ ...definition, configuration: { ...definition.configuration, 'delta.enableDeletionVectors': String(hasVectors) } }));

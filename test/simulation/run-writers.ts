@@ -16,6 +16,8 @@ export interface RunOptions {
   readonly keepTrace?: boolean;
   readonly mutant?: Mutant;
   readonly brokerMutant?: (broker: Broker) => Broker;
+  /** The topic is deleted and made again, in any case: in every third run it is anyhow. */
+  readonly isRecreated?: boolean;
 }
 
 export interface RunResult {

@@ -93,15 +93,15 @@ const REJECTS: readonly (string | Uint8Array | null)[] = [
   event('k1', { value: true }), '{"event_id":1.5,"event_type":"view","timestamp":1,"value":1}', event('k\0', {}),
 ];
 
-/** Few keys, so that they meet: in one batch, across batches, across partitions of the topic and of the table. */
-export function drawTopic(chance: Chance): Topic {
+/** Few keys, so that they meet: in one batch, across batches, across partitions of the topic and of the table. `isRecreated`: made again in any case. */
+export function drawTopic(chance: Chance, isRecreated = false): Topic {
   const style: Style = {
     partitions: chance.between(2, 3), keys: chance.between(2, 14), rejectShare: chance.pick([0, 0.1, 0.3]), gapShare: chance.pick([0, 0.05, 0.2]),
     transactionShare: chance.pick([0, 0, 0.1]),
   };
   const lives = [drawLife(chance, style, { records: chance.between(25, 70), starts: [0, 0, 3, 1_000] })];
   // Filled again with more: its offsets go on past those that the group has committed.
-  if (chance.happens(0.3)) lives.push(drawLife(chance, style, { records: lives[0].partitions.reduce((sum, { records }) => sum + records.length, 0) + chance.between(5, 40), starts: [0] }));
+  if (chance.happens(0.3) || isRecreated) lives.push(drawLife(chance, style, { records: lives[0].partitions.reduce((sum, { records }) => sum + records.length, 0) + chance.between(5, 40), starts: [0] }));
   return new Topic('events', lives);
 }
 
