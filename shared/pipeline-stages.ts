@@ -48,6 +48,7 @@ export function pipelineStages(own: PipelineLake, options: StagesOptions): Pipel
   const champions = new Champions({ ...own, clock, shipped: options.shipped, say });
   const router = compileRouter(own.pipeline, pipelines.map(({ pipeline }) => pipeline));
   const judge = compileRules(own.pipeline, config, { schemas: openSchemas(config, clock), router });
+  const vacuumed = new Map<string, number>();
   const looks = { ...own, clock, topics: topicsOfInterest(topics.map((topic) => topic.name), isFirst, config), targetS: config.staleAfterS };
   return {
     name,
@@ -55,7 +56,7 @@ export function pipelineStages(own: PipelineLake, options: StagesOptions): Pipel
     refine: () => refine({ ...common, judge, readsHeaders: router?.readsHeaders ?? false, lateAfterMs: config.lateAfterMs, sliceRows: config.sliceRows, sliceBytes: config.sliceMb * 1024 * 1024 }),
     score: () => score({ ...common, champions, sliceRows: config.sliceRows }),
     train: () => train(champions, config, clock),
-    maintain: () => maintain({ ...common, say, broker, pipeline: { ...own.pipeline, topics: topicsOf(pipelines.map(({ pipeline }) => pipeline)) }, readers: pipelines.map(({ lake }) => lake), retention }),
+    maintain: () => maintain({ ...common, say, broker, pipeline: { ...own.pipeline, topics: topicsOf(pipelines.map(({ pipeline }) => pipeline)) }, readers: pipelines.map(({ lake }) => lake), retention, vacuumed, timeMs: config.stageTimeMs }),
     monitor: async () => {
       await own.lake.ensureAll();
       const { tables } = await monitor({ ...common, ...looks, broker, runId });

@@ -62,8 +62,8 @@ export class StageRuns {
   readonly observe: WriteObserver = (task) => {
     const { meter, clock } = this.#options;
     const [before, startMs] = [meter.read(), clock.monotonicMs()];
-    return ({ rows, adds }) => this.#operations.addOperation({
-      task, rows, files: adds.length, bytes: bytesOf(adds), requests: meterDifference(meter.read(), before).requests, durationMs: clock.monotonicMs() - startMs,
+    return ({ rows, adds, before: replaced }) => this.#operations.addOperation({
+      task, rows, files: adds.length, bytes: bytesOf(adds), filesBefore: replaced?.length ?? null, bytesBefore: replaced ? bytesOf(replaced) : null, requests: meterDifference(meter.read(), before).requests, durationMs: clock.monotonicMs() - startMs,
     });
   };
 

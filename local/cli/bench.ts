@@ -1,6 +1,7 @@
 import { ConfigError } from '../../shared/errors.ts';
 import { benchAppend } from '../bench/append.ts';
 import { benchBacklog } from '../bench/backlog.ts';
+import { benchDay } from '../bench/day.ts';
 import { benchIngest } from '../bench/ingest.ts';
 import { benchLog } from '../bench/log.ts';
 import { benchPipeline } from '../bench/pipeline.ts';
@@ -12,6 +13,7 @@ const benchmarks: Readonly<Record<string, (flags: Flags, emit: (result: BenchRes
   pipeline: benchPipeline,
   ingest: benchIngest,
   backlog: benchBacklog,
+  day: benchDay,
   upsert: benchUpsert,
   append: benchAppend,
   log: benchLog,
@@ -19,9 +21,9 @@ const benchmarks: Readonly<Record<string, (flags: Flags, emit: (result: BenchRes
 
 export const benchCommand: Command = {
   name: 'bench',
-  usage: `${Object.keys(benchmarks).join('|')} [--events N] [--seed S] [--json]; ingest: [--brokers HOST:PORT [--topic T]] [--latency [--seconds N]]`,
+  usage: `${Object.keys(benchmarks).join('|')} [--events N] [--seed S] [--json]; ingest: [--brokers HOST:PORT [--topic T]] [--latency [--seconds N]]; day: [--seconds N] [--every N]`,
   summary: 'Measures on a fresh directory lake: one line a result, with --json one JSON object a line',
-  options: { events: { type: 'string' }, seed: { type: 'string' }, brokers: { type: 'string' }, topic: { type: 'string' }, latency: { type: 'boolean' }, seconds: { type: 'string' } },
+  options: { events: { type: 'string' }, seed: { type: 'string' }, brokers: { type: 'string' }, topic: { type: 'string' }, latency: { type: 'boolean' }, seconds: { type: 'string' }, every: { type: 'string' } },
   run: async ({ positionals, flags, out }) => {
     const name = positionals[0] ?? '';
     const benchmark = benchmarks[name];

@@ -73,7 +73,10 @@ export const clusterLogs: LogTable = {
   ),
 };
 
-/** One row an operation (`bronze_write`, `silver_write`, `gold_write`, `optimize`, …) and flush. */
+/**
+ * One row an operation (`bronze_write`, `silver_write`, `gold_write`; maintain's `optimize`, `zorder`, `purge`, `expire`, `vacuum`) and flush. `files` and
+ * `bytes` are what was written, the last two what it stands for, or what is gone; null where a write only adds.
+ */
 export const benchmarkLogs: LogTable = {
   name: 'benchmark_logs',
   partitionColumns: [],
@@ -87,6 +90,8 @@ export const benchmarkLogs: LogTable = {
     field('requests', 'long', required),
     field('duration_ms', 'long', required),
     field('code_version', 'string', required),
+    field('files_before', 'long'),
+    field('bytes_before', 'long'),
   ),
 };
 

@@ -149,6 +149,8 @@ export interface BenchmarkFacts extends RunStamp {
   readonly rows: number;
   readonly bytes: number;
   readonly files: number;
+  readonly filesBefore: number | null;
+  readonly bytesBefore: number | null;
   readonly requests: number;
   readonly durationMs: number;
   readonly codeVersion: string;
@@ -165,6 +167,8 @@ export function benchmarkRow(facts: BenchmarkFacts): LogRow {
     requests: whole(facts.requests),
     duration_ms: whole(facts.durationMs),
     code_version: facts.codeVersion,
+    files_before: wholeOrNull(facts.filesBefore),
+    bytes_before: wholeOrNull(facts.bytesBefore),
   };
 }
 
@@ -199,4 +203,8 @@ function micros(ms: number): bigint {
 
 function whole(value: number): bigint {
   return BigInt(Math.round(value));
+}
+
+function wholeOrNull(value: number | null): bigint | null {
+  return value === null ? null : whole(value);
 }

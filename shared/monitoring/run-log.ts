@@ -30,6 +30,9 @@ export interface Operation {
   readonly rows: number;
   readonly bytes: number;
   readonly files: number;
+  /** Of the files in whose place the new ones are; null where a write only adds. */
+  readonly filesBefore: number | null;
+  readonly bytesBefore: number | null;
   readonly requests: number;
   readonly durationMs: number;
 }
@@ -149,7 +152,13 @@ function addOperations(a: Operation, b: Operation): Operation {
     rows: a.rows + b.rows,
     bytes: a.bytes + b.bytes,
     files: a.files + b.files,
+    filesBefore: sumOrNull(a.filesBefore, b.filesBefore),
+    bytesBefore: sumOrNull(a.bytesBefore, b.bytesBefore),
     requests: a.requests + b.requests,
     durationMs: a.durationMs + b.durationMs,
   };
+}
+
+function sumOrNull(a: number | null, b: number | null): number | null {
+  return a === null && b === null ? null : (a ?? 0) + (b ?? 0);
 }

@@ -1,5 +1,8 @@
 import type { ColumnKind, LoadColumn } from '../columnar/load-column.ts';
+import { metaDataActions } from '../delta/operations/alter.ts';
+import type { RowTable } from '../delta/operations/row-table.ts';
 import { writeFiles } from '../delta/operations/write.ts';
+import type { StructField, StructType } from '../delta/schema.ts';
 import { untilSettled } from '../delta/until-settled.ts';
 import { assert } from '../errors.ts';
 import type { LogRow } from '../monitoring/log-tables.ts';
@@ -16,6 +19,7 @@ const CHECKPOINT_OVERDUE = 10n;
 export async function appendLog(lake: Lake, name: string, rows: readonly LogRow[], checkpointInterval: bigint): Promise<void> {
   if (rows.length === 0) return;
   const table = await lake.table(name);
+  await addMissing(table, lake.definition(name).schema);
   const columns = lake.definition(name).schema.fields.map((field): LoadColumn => {
     const kind = KINDS[field.type as string];
     assert(kind, `log column ${field.name} has a type that is not plain`);
@@ -31,4 +35,19 @@ export async function appendLog(lake: Lake, name: string, rows: readonly LogRow[
     return outcome.kind === 'committed' ? true : null;
   });
   await table.delta.checkpointIfDue(checkpointInterval * CHECKPOINT_OVERDUE);
+}
+
+/** A table that an older version of the program made gets the columns that came since. */
+async function addMissing({ delta }: RowTable, { fields }: StructType): Promise<void> {
+  const missingFrom = (schema: StructType): StructField[] => fields.filter(({ name }) => !schema.fields.some((field) => field.name === name));
+  if (missingFrom(delta.snapshot.schema).length === 0) return;
+  await untilSettled(`new columns of ${delta.source.table}`, async () => {
+    const snapshot = await delta.refresh();
+    const { metaData, schema } = snapshot;
+    const missing = missingFrom(schema);
+    if (missing.length === 0) return true;
+    const actions = metaDataActions(snapshot, { ...metaData, schemaString: JSON.stringify({ ...schema, fields: [...schema.fields, ...missing] }) }, delta.source.table);
+    const outcome = await delta.commit(snapshot, { operation: 'ADD COLUMNS', operationParameters: { columns: JSON.stringify(missing.map(({ name }) => name)) }, actions, reads: 'table' });
+    return outcome.kind === 'committed' ? true : null;
+  });
 }

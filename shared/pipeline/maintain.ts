@@ -1,19 +1,22 @@
 import type { Clock } from '../clock.ts';
 import type { AddFile } from '../delta/actions.ts';
 import { areLive, compactFiles } from '../delta/operations/optimize.ts';
-import { planBins } from '../delta/operations/plan-compaction.ts';
 import type { RowTable } from '../delta/operations/row-table.ts';
+import { vacuum } from '../delta/operations/vacuum.ts';
+import type { Snapshot } from '../delta/snapshot.ts';
 import type { Broker } from '../sources/broker.ts';
 import { consumedOf } from './consumers.ts';
 import type { Pipeline } from './definition.ts';
 import { healListed } from './heal-later.ts';
 import type { Lake } from './lake.ts';
+import { planMaintenance } from './maintenance-plan.ts';
+import type { MaintenancePlan, RewriteStep, TableFacts, UpkeepStep } from './maintenance-plan.ts';
 import type { WriteObserver } from './observer.ts';
-import { KEEP_ALL, retain } from './retention.ts';
+import { KEEP_ALL, retain, retentionDaysOf } from './retention.ts';
 import type { RetentionDays } from './retention.ts';
 import { rowsOf } from './stage.ts';
 import type { StageOutcome } from './stage.ts';
-import { OFFSET_GAPS } from './tables.ts';
+import { GOLD, SILVER } from './tables.ts';
 
 export interface MaintainOptions {
   readonly lake: Lake;
@@ -27,69 +30,110 @@ export interface MaintainOptions {
   readonly checkpointInterval: bigint;
   /** How long rows stay; default: for ever. */
   readonly retention?: RetentionDays;
+  /** No further step begins after so long; default: no bound. */
+  readonly timeMs?: number;
+  /** Of these tables alone; default: all of the lake's own. */
+  readonly tables?: readonly string[];
+  /** When this worker last vacuumed a table, by its name: kept by the caller from run to run. */
+  readonly vacuumed?: Map<string, number>;
   readonly observe: WriteObserver;
-  /** For people: what keeps a log from being cleaned. */
+  /** For people: what keeps a log, or old rows, from going. */
   readonly say?: (line: string) => void;
 }
 
-/** So many small files of a partition are merged at a time, one commit a bin. */
-export const COMPACTION = { filesMin: 8 };
-const BINS_MAX = 16;
+/** Of one run; the next goes on. */
+const BYTES_MAX = 1024 ** 3;
+const VACUUM_FILES_MAX = 10_000;
 
 /**
- * Reads gaps again that may be read by now, compacts small files, writes checkpoints that are due, and cleans logs. Rows go where they are
- * older than they are kept; others never change; a bin that meets a rival is left for the next tick.
+ * Does what the plan says (maintenance-plan.ts): gaps are read again, old rows go, small files are merged, clustered or purged, the hottest first; then
+ * checkpoints, logs, and files that nobody needs. No row changes otherwise. A step that meets a rival is left for the next run, and one table's trouble
+ * is no reason to leave the others alone: the first failure is thrown at the end.
  */
 export async function maintain(options: MaintainOptions): Promise<StageOutcome> {
-  const done: Done = { rows: 0, version: -1n, bins: 0 };
-  let [more, failure]: [boolean, unknown] = [false, null];
-  try {
-    await healSome(done, options);
-  } catch (error) {
-    // A broker that does not answer is no reason to leave the tables alone.
-    failure = error;
-  }
-  for (const name of options.lake.ownNames) {
+  const { clock, timeMs = Infinity } = options;
+  const endMs = clock.monotonicMs() + timeMs;
+  const failures = new Map<string, unknown>();
+  const plan = await planLake(options, failures);
+  let [rows, version, more] = [0, -1n, plan.left.length > 0];
+  for (const step of plan.steps) {
+    if (failures.has(step.table)) continue;
+    if (clock.monotonicMs() >= endMs) {
+      more = true;
+      break;
+    }
     try {
-      more = (await maintainTable(name, done, options)) || more;
+      const done = await perform(step, options);
+      rows += done.rows ?? 0;
+      version = done.version ?? version;
+      more ||= done.more ?? false;
     } catch (error) {
-      // One table's trouble is no reason to leave the others alone.
-      failure ??= error;
+      // A broker that does not answer is no reason to leave the table of gaps alone.
+      failures.set(step.kind === 'heal' ? 'broker' : step.table, error);
     }
   }
-  if (failure !== null) throw failure;
-  return done.version < 0n ? { kind: 'nothing-to-do' } : { kind: 'committed', rows: done.rows, version: done.version, more };
+  for (const failure of failures.values()) throw failure;
+  return version < 0n ? { kind: 'nothing-to-do' } : { kind: 'committed', rows, version, more };
 }
 
-interface Done { rows: number; version: bigint; bins: number }
-
-async function healSome(done: Done, options: MaintainOptions): Promise<void> {
-  const { lake, broker } = options;
-  if (!broker || !lake.ownNames.includes(OFFSET_GAPS)) return;
-  const healed = await healListed({ ...options, broker });
-  done.rows += healed.rows;
-  done.version = healed.version ?? done.version;
-}
-
-/** True: files to expire, or bins, are left for the next run. */
-async function maintainTable(name: string, done: Done, options: MaintainOptions): Promise<boolean> {
-  const table = await options.lake.table(name);
-  await table.delta.refresh();
-  const expired = await retain(name, { ...options, days: options.retention ?? KEEP_ALL });
-  done.rows += Number(expired.rows ?? 0n);
-  done.version = expired.version ?? done.version;
-  const bins = planBins(table.delta.snapshot, COMPACTION);
-  const taken = bins.slice(0, BINS_MAX - done.bins);
-  for (const bin of taken) {
-    const compacted = await compact(table, bin, options);
-    if (compacted === null) continue;
-    done.rows += Number(rowsOf(bin));
-    done.version = compacted;
-    done.bins++;
+/** What `maintain` would do now. Reads logs, and no more. A table whose log can't be read is in `failures`. */
+export async function planLake(options: MaintainOptions, failures: Map<string, unknown>): Promise<MaintenancePlan> {
+  const { lake, tables = lake.ownNames, broker, checkpointInterval } = options;
+  const facts: TableFacts[] = [];
+  for (const name of tables) {
+    try {
+      const table = await lake.table(name);
+      facts.push(await factsOf(name, await table.delta.refresh(), options));
+    } catch (error) {
+      failures.set(name, error);
+    }
   }
-  await table.delta.checkpointIfDue(options.checkpointInterval);
-  await cleanLog(table, name, options);
-  return expired.more || taken.length < bins.length;
+  return planMaintenance(facts, { nowMs: lake.store.nowMs(), checkpointInterval, hasBroker: Boolean(broker), bytesMax: BYTES_MAX });
+}
+
+async function factsOf(name: string, snapshot: Snapshot, { lake, readers, pipeline, retention = KEEP_ALL, vacuumed }: MaintainOptions): Promise<TableFacts> {
+  const has = (column: string) => snapshot.schema.fields.some((field) => field.name === column);
+  const zOrderBy = (name === SILVER || name === GOLD) && pipeline.zOrderBy.every(has) ? pipeline.zOrderBy : [];
+  return { name, snapshot, zOrderBy, consumed: await consumedOf(name, lake, readers), retentionDays: retentionDaysOf(name, retention), vacuumedMs: vacuumed?.get(name) ?? null };
+}
+
+interface Done {
+  readonly rows?: number;
+  /** Null: no commit. */
+  readonly version?: bigint | null;
+  readonly more?: boolean;
+}
+
+async function perform(step: RewriteStep | UpkeepStep, options: MaintainOptions): Promise<Done> {
+  if (step.kind === 'heal') return healListed({ ...options, broker: options.broker! });
+  const table = await options.lake.table(step.table);
+  if ('inputs' in step) return rewrite(table, step, options);
+  if (step.kind === 'expire') return expireRows(table, step.table, options);
+  if (step.kind === 'vacuum') return deleteUnneeded(table, step.table, options);
+  if (step.kind === 'clean-log') await cleanLog(table, step.table, options);
+  else await table.delta.checkpointIfDue(options.checkpointInterval);
+  return {};
+}
+
+async function rewrite(table: RowTable, { kind, inputs }: RewriteStep, { pipeline, observe }: MaintainOptions): Promise<Done> {
+  const { snapshot } = table.delta;
+  if (!areLive(snapshot, inputs)) return {};
+  const done = observe(kind);
+  const transaction = await compactFiles(table, snapshot, inputs, kind === 'zorder' ? { zOrderBy: pipeline.zOrderBy } : {});
+  const outcome = await table.delta.commit(snapshot, transaction);
+  if (outcome.kind === 'clash') return {};
+  done({ rows: Number(rowsOf(inputs)), adds: transaction.actions.flatMap(({ add }) => (add ? [add] : [])), before: inputs });
+  return { rows: Number(rowsOf(inputs)), version: outcome.snapshot.version };
+}
+
+async function expireRows(table: RowTable, name: string, options: MaintainOptions): Promise<Done> {
+  const done = options.observe('expire');
+  const before = table.delta.snapshot.files;
+  const expired = await retain(name, { ...options, days: options.retention ?? KEEP_ALL });
+  const after = table.delta.snapshot.files;
+  const only = (files: ReadonlyMap<string, AddFile>, others: ReadonlyMap<string, AddFile>) => [...files].flatMap(([key, file]) => (others.has(key) ? [] : [file]));
+  if (expired.version !== null) done({ rows: Number(expired.rows ?? 0n), adds: only(after, before), before: only(before, after) });
+  return { rows: Number(expired.rows ?? 0n), version: expired.version, more: expired.more };
 }
 
 /** Never past a stage that reads the table (semantics.md, section 6). */
@@ -101,13 +145,12 @@ async function cleanLog({ delta }: RowTable, name: string, { lake, readers, say 
   if (outcome.why === 'damaged') say?.(`${name}: its log is older than it needs to be, and stays: the checkpoint that it would begin with cannot be read; delete that file, and the next one serves`);
 }
 
-async function compact(table: RowTable, bin: readonly AddFile[], { observe }: MaintainOptions): Promise<bigint | null> {
-  const { snapshot } = table.delta;
-  if (!areLive(snapshot, bin)) return null;
-  const done = observe('optimize');
-  const transaction = await compactFiles(table, snapshot, bin);
-  const outcome = await table.delta.commit(snapshot, transaction);
-  if (outcome.kind === 'clash') return null;
-  done({ rows: Number(rowsOf(bin)), adds: transaction.actions.flatMap(({ add }) => (add ? [add] : [])) });
-  return outcome.snapshot.version;
+async function deleteUnneeded(table: RowTable, name: string, { lake, readers, observe, say, clock, timeMs = Infinity, vacuumed }: MaintainOptions): Promise<Done> {
+  const consumed = await consumedOf(name, lake, readers);
+  const done = observe('vacuum');
+  const { files, deleted, heldBack, more } = await vacuum(table, { isDryRun: false, consumed: consumed && consumed.version, filesMax: VACUUM_FILES_MAX, deadlineMs: clock.nowMs() + timeMs });
+  if (heldBack > 0) say?.(`${name}: ${heldBack} files that nobody else needs stay: ${consumed?.stage} has read up to version ${consumed?.version} only; look why ${consumed?.stage} is behind`);
+  if (!more) vacuumed?.set(name, lake.store.nowMs());
+  if (deleted > 0) done({ rows: 0, adds: [], before: files.slice(0, deleted) });
+  return { more: more && deleted > 0 };
 }

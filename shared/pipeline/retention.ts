@@ -63,6 +63,13 @@ export async function retain(name: string, options: RetentionOptions): Promise<E
   return expire(await lake.table(name), { where: compare(time, '<', us), isWorth: (file) => shareBefore(file, time, us) >= OLD_SHARE_MIN });
 }
 
+/** How long a table's rows stay; null: for ever. */
+export function retentionDaysOf(name: string, { bronze, quarantine, logs }: RetentionDays): number | null {
+  if (name === BRONZE) return bronze;
+  if (name === QUARANTINE) return quarantine;
+  return LOG_TIMES[name] === undefined ? null : logs;
+}
+
 function cutoffUs(days: number, clock: Clock): bigint {
   return BigInt(clock.nowMs() - days * DAY_MS) * US_PER_MS;
 }

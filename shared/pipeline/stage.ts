@@ -48,7 +48,7 @@ export function rowsOfFile(add: AddFile): bigint {
   throw new TableError('delta/no-statistics', `${add.path} has no numRecords in its statistics; rewrite the file (OPTIMIZE) with an engine that writes them`);
 }
 
-export function bytesOf(adds: Iterable<AddFile>): number {
+export function bytesOf(adds: Iterable<Pick<AddFile, 'size'>>): number {
   let bytes = 0;
   for (const add of adds) bytes += add.size;
   return bytes;

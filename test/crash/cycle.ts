@@ -10,8 +10,8 @@ import { ingest } from '../../shared/pipeline/bronze.ts';
 import type { SeenLives } from '../../shared/pipeline/incarnation.ts';
 import { compileRules } from '../../shared/pipeline/judge.ts';
 import { Lake } from '../../shared/pipeline/lake.ts';
-import { planBins } from '../../shared/delta/operations/plan-compaction.ts';
-import { COMPACTION, maintain } from '../../shared/pipeline/maintain.ts';
+import { maintain } from '../../shared/pipeline/maintain.ts';
+import { rewritesOf } from '../../shared/pipeline/maintenance-plan.ts';
 import { unobserved } from '../../shared/pipeline/observer.ts';
 import { parsePipelineFile } from '../../shared/pipeline/pipeline-file.ts';
 import { refine } from '../../shared/pipeline/refine.ts';
@@ -276,7 +276,7 @@ export async function upkeepOf(place: Place): Promise<string[]> {
   const lines = TABLES.map(async (name) => {
     const { delta: { snapshot, source } } = await lake.table(name);
     const log = await collect(source.store.list('_delta_log/'));
-    return `${name}: ${planBins(snapshot, COMPACTION).length} to compact, log ${log.some(({ key }) => key === commitKey(0n)) ? 'whole' : 'cleaned'}`;
+    return `${name}: ${rewritesOf({ name, snapshot, zOrderBy: [] }).length} to compact, log ${log.some(({ key }) => key === commitKey(0n)) ? 'whole' : 'cleaned'}`;
   });
   return Promise.all(lines);
 }

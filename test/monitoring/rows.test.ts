@@ -61,7 +61,7 @@ test('the other log rows fit their tables', () => {
   const cluster = clusterRow({ runId: 'r1', task: 'refine', startMs: 1.25, endMs: 2, wallMs: 10.6, cpuMs: 3.2, peakBytes: 157_286_400, executions: 2, requests: 5, bytesIn: 1, bytesOut: 2, usd: 0.1, clusterUsd: 0.2 });
   expectFits(cluster, clusterLogs);
   expect(cluster).toMatchObject({ wall_ms: 11n, cpu_ms: 3n, peak_mb: 150, start_time: 1_000n });
-  expectFits(benchmarkRow({ runId: 'r1', runTimeMs, task: 'bronze_write', rows: 1, bytes: 2, files: 3, requests: 4, durationMs: 5.5, codeVersion: '0.1.0' }), benchmarkLogs);
+  expectFits(benchmarkRow({ runId: 'r1', runTimeMs, task: 'bronze_write', rows: 1, bytes: 2, files: 3, filesBefore: null, bytesBefore: 7, requests: 4, durationMs: 5.5, codeVersion: '0.1.0' }), benchmarkLogs);
   expectFits(pipelineRunRow({ runId: 'r1', pipeline: 'events', task: 'ingest', state: 'running', startMs: 1, endMs: null, rows: null, error: null }), pipelineRuns);
 });
 

@@ -34,8 +34,8 @@ describe('RunLog', () => {
     log.addExecution(execution({ startMs: 5_000, peakBytes: 3 * 2 ** 20 }));
     log.addExecution(execution());
     log.addExecution(execution({ task: 'score', wallMs: 500 }));
-    log.addOperation({ task: 'silver_write', rows: 1, bytes: 2, files: 3, requests: 4, durationMs: 5 });
-    log.addOperation({ task: 'silver_write', rows: 10, bytes: 20, files: 30, requests: 40, durationMs: 50 });
+    log.addOperation({ task: 'silver_write', rows: 1, bytes: 2, files: 3, filesBefore: null, bytesBefore: null, requests: 4, durationMs: 5 });
+    log.addOperation({ task: 'silver_write', rows: 10, bytes: 20, files: 30, filesBefore: 7, bytesBefore: 8, requests: 40, durationMs: 50 });
     nowMs = 3_600_000;
     await log.flush(write);
     const [{ clusterLogs, benchmarkLogs }] = flushed as [RunLogRows];
@@ -43,7 +43,7 @@ describe('RunLog', () => {
       { task: 'refine', executions: 2n, start_time: 1_000_000n, end_time: 5_250_000n, wall_ms: 500n, cpu_ms: 200n, peak_mb: 3, requests: 10n, bytes_in: 20n, bytes_out: 40n },
       { task: 'score', executions: 1n, wall_ms: 500n },
     ]);
-    expect(benchmarkLogs).toMatchObject([{ task: 'silver_write', rows: 11n, bytes: 22n, files: 33n, requests: 44n, duration_ms: 55n, run_time: 3_600_000_000n, code_version: '0.1.0' }]);
+    expect(benchmarkLogs).toMatchObject([{ task: 'silver_write', rows: 11n, bytes: 22n, files: 33n, requests: 44n, duration_ms: 55n, files_before: 7n, bytes_before: 8n, run_time: 3_600_000_000n, code_version: '0.1.0' }]);
   });
 
   it('prices each execution by itself and shares the cluster of the elapsed time by wall time', async () => {
@@ -72,7 +72,7 @@ describe('RunLog', () => {
 
   it('keeps everything where the write fails, with what came in meanwhile', async () => {
     log.addExecution(execution());
-    log.addOperation({ task: 'optimize', rows: 1, bytes: 1, files: 1, requests: 1, durationMs: 1 });
+    log.addOperation({ task: 'optimize', rows: 1, bytes: 1, files: 1, filesBefore: 7, bytesBefore: 8, requests: 1, durationMs: 1 });
     nowMs = 1_000;
     const failing = () => {
       log.addExecution(execution());

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import type { AddFile } from '../../shared/delta/actions.ts';
 import type { Snapshot } from '../../shared/delta/snapshot.ts';
 import { planBins } from '../../shared/delta/operations/plan-compaction.ts';
-import { COMPACTION } from '../../shared/pipeline/maintain.ts';
+import type { WriteObserver } from '../../shared/pipeline/observer.ts';
 import { beforeCommit, liveFiles } from '../support/foreign-commit.ts';
 import { collect } from '../support/collect.ts';
 import { patientClock } from '../support/delta.ts';
@@ -12,13 +12,14 @@ import { event, record } from '../support/test-lake.ts';
 import type { TestLake } from '../support/test-lake.ts';
 
 const MB = 1024 * 1024;
+const DAY_MS = 86_400_000;
 
 function snapshotOf(files: readonly Partial<AddFile>[]): Snapshot {
   const adds = files.map((file, i): AddFile => ({ path: `f${i}`, partitionValues: {}, size: 1, modificationTime: i, dataChange: true, ...file }));
   return { metaData: { partitionColumns: ['day'] }, files: new Map(adds.map((add) => [add.path, add])) } as unknown as Snapshot;
 }
 
-const binSizes = (files: readonly Partial<AddFile>[]) => planBins(snapshotOf(files), COMPACTION).map((bin) => bin.length);
+const binSizes = (files: readonly Partial<AddFile>[]) => planBins(snapshotOf(files), { filesMin: 8 }).map((bin) => bin.length);
 
 describe('planBins', () => {
   test.each([
@@ -32,7 +33,7 @@ describe('planBins', () => {
   });
 
   test('the oldest come first, for they stay together', () => {
-    const [bin] = planBins(snapshotOf(range(0, 7).map((i) => ({ modificationTime: 100 - i }))), COMPACTION);
+    const [bin] = planBins(snapshotOf(range(0, 7).map((i) => ({ modificationTime: 100 - i }))), { filesMin: 8 });
     expect(bin.map(({ path }) => path)).toEqual(range(0, 7).map((i) => `f${7 - i}`));
   });
 });
@@ -82,8 +83,31 @@ describe('maintain', () => {
     expect((await lake.balance()).verdict).toBe('ok');
   });
 
+  test('tells what was there before, and vacuums once a day what nobody needs any more', async () => {
+    const clock = patientClock();
+    const seen: string[] = [];
+    const observe: WriteObserver = (task) => ({ adds, before = [] }) => { if (before.length > 0) seen.push(`${task} ${before.length} to ${adds.length}`); };
+    lake = await lakes.open({ clock, store: new MemoryStore({ clock }), observe });
+    for (const i of range(0, 8)) await land([`a${i}`, {}]);
+    await lake.drain();
+    await lake.maintain();
+    expect(seen.splice(0)).toEqual(['optimize 9 to 1', 'optimize 9 to 1']);
+    const objects = async () => (await collect(lake.lake.store.list('silver_events/'))).filter(({ key }) => key.endsWith('.parquet') && !key.includes('_delta_log')).length;
+    expect(await objects()).toBe(10);
+    // What a stage has yet to read stays: the versions of this very run, until there is something new.
+    await land(['last', {}]);
+    await lake.drain();
+    clock.advance(8 * DAY_MS);
+    const before = await content();
+    await lake.maintain();
+    expect(seen.splice(0).toSorted()).toEqual(['vacuum 9 to 0', 'vacuum 9 to 0']);
+    expect(await objects()).toBe(2);
+    expect(await content()).toEqual(before);
+    await lake.maintain();
+    expect(seen).toEqual([]);
+  });
+
   describe('logs', () => {
-    const DAY_MS = 86_400_000;
     let said: string[];
     let clock: ReturnType<typeof patientClock>;
     beforeEach(async () => {

@@ -22,6 +22,7 @@ import { compileRules } from '../../shared/pipeline/judge.ts';
 import { Lake } from '../../shared/pipeline/lake.ts';
 import { maintain } from '../../shared/pipeline/maintain.ts';
 import { unobserved } from '../../shared/pipeline/observer.ts';
+import type { WriteObserver } from '../../shared/pipeline/observer.ts';
 import { parsePipelineFile } from '../../shared/pipeline/pipeline-file.ts';
 import { refine } from '../../shared/pipeline/refine.ts';
 import { score } from '../../shared/pipeline/score.ts';
@@ -113,6 +114,7 @@ export interface TestLakeOptions {
   readonly schemas?: Schemas;
   /** What maintain tells people. */
   readonly say?: (line: string) => void;
+  readonly observe?: WriteObserver;
 }
 
 const eventsText = () => readFile(new URL('../../pipelines/events.json', import.meta.url), 'utf8');
@@ -132,7 +134,8 @@ export async function openTestLake(options: TestLakeOptions = {}): Promise<TestL
   const duck = duckOver(store, { engine, tempDir: await mkdtemp(join(folder, 'temp-')), cacheBytesMax: 1e9, clock });
   const lake = new Lake({ store, ...duck, clock, definitions });
   const champions = new Champions({ lake, pipeline, clock, shipped, say: () => undefined });
-  const common = { lake, pipeline, clock, checkpointInterval, observe: unobserved };
+  const common = { lake, pipeline, clock, checkpointInterval, observe: options.observe ?? unobserved };
+  const vacuumed = new Map<string, number>();
   const seen: SeenLives = new Map();
   const judge = compileRules(pipeline, { futureAfterMs: FUTURE_AFTER_MS }, { schemas: options.schemas ?? null });
   const runRefine = (sliceRows = 250_000) => refine({ ...common, judge, lateAfterMs: LATE_AFTER_MS, sliceRows });
@@ -147,7 +150,7 @@ export async function openTestLake(options: TestLakeOptions = {}): Promise<TestL
     land,
     refine: runRefine,
     score: runScore,
-    maintain: () => maintain({ ...common, broker, say: options.say ?? (() => undefined) }),
+    maintain: () => maintain({ ...common, broker, vacuumed, say: options.say ?? (() => undefined) }),
     drain: async (sliceRows) => {
       for (const stage of [runRefine, runScore]) {
         let runs = 0;
