@@ -63,7 +63,7 @@ export async function maintain(options: MaintainOptions): Promise<StageOutcome> 
       break;
     }
     try {
-      const done = await perform(step, options);
+      const done = await perform(step, { ...options, timeMs: endMs - clock.monotonicMs() });
       rows += done.rows ?? 0;
       version = done.version ?? version;
       more ||= done.more ?? false;
