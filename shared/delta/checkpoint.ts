@@ -8,12 +8,12 @@ import type { LogSource } from './log-reader.ts';
 import { checkWritable } from './protocol.ts';
 import type { Snapshot } from './snapshot.ts';
 
-/** A checkpoint of this many entries is worth an interval; a larger one as many more. A reader has the commits since then to get, so not for ever. */
-const ENTRIES_PER_INTERVAL = 1_000;
-const INTERVALS_MAX = 10;
+/** A checkpoint of this many entries, some 20 kB, is worth an interval; a larger one as many more. A reader has the commits since then to get, so not for ever. */
+const ENTRIES_PER_INTERVAL = 250;
+const INTERVALS_MAX = 50;
 
 /**
- * Whether a checkpoint is due: `interval` versions since the newest one; more, up to ten times as many, where the table has thousands of files and
+ * Whether a checkpoint is due: `interval` versions since the newest one; more, up to fifty times as many, where the table has thousands of files and
  * tombstones. A checkpoint costs what the table has and a commit what it adds, so with a fixed interval checkpoints would outweigh the data.
  */
 export function checkpointDue(snapshot: Snapshot, interval: bigint): boolean {

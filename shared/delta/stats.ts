@@ -1,4 +1,5 @@
 import { TableError } from '../errors.ts';
+import type { MetaData } from './actions.ts';
 import { parseJson, printJson, toBigInt } from './json.ts';
 import { printTimestampUs } from './partition-values.ts';
 import type { DataType, StructField, StructType } from './schema.ts';
@@ -27,11 +28,26 @@ const MAX_CODE_POINT = 0x10ffff;
 
 const MINMAX_TYPES = new Set(['string', 'long', 'integer', 'short', 'byte', 'double', 'float', 'date', 'timestamp', 'timestamp_ntz']);
 
-/** The top-level columns among the first 32 leaves, partition columns apart; structs count their leaves but get no statistics here. */
-export function indexedFields(schema: StructType, partitionColumns: readonly string[]): StructField[] {
+/** The property that names the columns with statistics, in place of the first 32: a list with commas, odd names in backticks (Delta's DataSkippingStatsColumns). */
+export const STATISTICS_COLUMNS = 'delta.dataSkippingStatsColumns';
+
+export function printStatisticsColumns(names: readonly string[]): string {
+  return names.map((name) => (/^\w+$/.test(name) ? name : `\`${name.replaceAll('`', '``')}\``)).join(',');
+}
+
+function parseStatisticsColumns(text: string): ReadonlySet<string> {
+  const names = text.match(/`(?:[^`]|``)*`|[^,`]+/g) ?? [];
+  return new Set(names.map((name) => (name.startsWith('`') ? name.slice(1, -1).replaceAll('``', '`') : name.trim())));
+}
+
+/** The top-level columns with statistics: those that the table names, or the first 32 leaves; partition columns apart. Structs count their leaves but get none here. */
+export function indexedFields(schema: StructType, { partitionColumns, configuration }: Pick<MetaData, 'partitionColumns' | 'configuration'>): StructField[] {
+  const named = configuration[STATISTICS_COLUMNS];
+  const wanted = named === undefined ? null : parseStatisticsColumns(named);
   let leaves = 0;
   return schema.fields.filter((field) => {
     if (partitionColumns.includes(field.name)) return false;
+    if (wanted !== null) return wanted.has(field.name) && !isStruct(field.type);
     leaves += leafCount(field.type);
     return leaves <= INDEXED_LEAVES_MAX && !isStruct(field.type);
   });

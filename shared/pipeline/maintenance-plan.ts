@@ -60,8 +60,10 @@ export interface MaintenancePlan {
 }
 
 const [MB, DAY_MS] = [1024 * 1024, 86_400_000];
-/** So many files of about one size are merged: then a row is written anew once for each eightfold growth of its file, not once a run. */
-const FILES_MIN = 8;
+/** So many files of about one size are merged: then a row is written anew once for each growth by as much of its file, not once a run. */
+const FILES_MIN = { crumbs: 8, larger: 32 };
+/** Of files below it a merge costs little and saves as many requests; above it bytes weigh more. */
+const CRUMB_BYTES = 256 * 1024;
 const TIER_FACTOR = 8;
 /** Below it a partition is a file or two, which have to be opened in any order. */
 const CLUSTER_BYTES_MIN = 32 * MB;
@@ -112,7 +114,10 @@ function clusterBins(snapshot: Snapshot, zOrderBy: readonly string[]): AddFile[]
 /** Small files of a partition with others of their size: one that was merged waits until there are more as large as it. */
 function tieredBins(snapshot: Snapshot, files: readonly AddFile[]): AddFile[][] {
   const partitions = Map.groupBy(files, ({ partitionValues }) => JSON.stringify(snapshot.metaData.partitionColumns.map((column) => partitionValues[column] ?? null)));
-  return [...partitions.values()].flatMap(tiersOf).flatMap((tier) => planBins({ ...snapshot, files: new Map(tier.map((file, i) => [String(i), file])) }, { filesMin: FILES_MIN }));
+  return [...partitions.values()].flatMap(tiersOf).flatMap((tier) => {
+    const filesMin = bytesOf(tier) / tier.length < CRUMB_BYTES ? FILES_MIN.crumbs : FILES_MIN.larger;
+    return planBins({ ...snapshot, files: new Map(tier.map((file, i) => [String(i), file])) }, { filesMin });
+  });
 }
 
 /** None begins where files of about one size would be divided: each reaches from its smallest file to eight times that. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { array, field, struct } from '../delta/schema.ts';
-import type { DataType, StructField } from '../delta/schema.ts';
+import type { DataType, StructField, StructType } from '../delta/schema.ts';
+import { INDEXED_LEAVES_MAX, STATISTICS_COLUMNS, hasMinMax, printStatisticsColumns } from '../delta/stats.ts';
 import type { TableDefinition } from '../delta/table.ts';
 import type { ColumnKind } from '../columnar/load-column.ts';
 import type { ColumnType, Pipeline } from './definition.ts';
@@ -24,6 +25,9 @@ export const DELETION_VECTORS = 'delta.enableDeletionVectors';
 
 /** The tables in which rows are replaced or taken away; all others only grow. */
 export const REPLACED: readonly string[] = [SILVER, QUARANTINE, GOLD, OFFSET_GAPS];
+
+/** What rows are looked for by, beside the pipeline's own columns. Statistics of the others would be most of every commit. */
+const INDEXED: Readonly<Record<string, readonly string[] | undefined>> = { [SILVER]: ['event_date', 'kafka_timestamp', 'bronze_version'], [GOLD]: ['anomaly_score', 'anomaly_flag'] };
 
 /** A record's place: unique in Bronze, and in quarantine. */
 export const SOURCE_COLUMNS = ['topic', 'incarnation', 'partition', 'offset'] as const;
@@ -61,8 +65,9 @@ export function pipelineTables(pipeline: Pipeline): TableDefinition[] {
     const schema = struct(...fields);
     const hash = name === BRONZE ? hashOf(schema) : hashOf([schema, pipeline.rulesHash]);
     const roles: Record<string, string> = name === SILVER ? { [KEY]: JSON.stringify(pipeline.key.toSorted()), [EVENT_TIME]: pipeline.eventTime } : {};
+    const indexed = statisticsOf(name, schema, pipeline);
     const vectors: Record<string, string> = pipeline.deletionVectors && REPLACED.includes(name) ? { [DELETION_VECTORS]: 'true' } : {};
-    return { name, description, schema, partitionColumns, configuration: { 'assay.generation': String(pipeline.generation), 'assay.hash': hash, ...roles, ...vectors } };
+    return { name, description, schema, partitionColumns, configuration: { 'assay.generation': String(pipeline.generation), 'assay.hash': hash, ...roles, ...indexed, ...vectors } };
   };
   return [
     own(BRONZE, 'Every record as it came, once', [
@@ -94,6 +99,15 @@ export function pipelineTables(pipeline: Pipeline): TableDefinition[] {
       field('data_version', 'long'), field('metrics', 'string'), field('aliases', 'string'),
     ]),
   ];
+}
+
+/** Delta's property, at creation alone: up to 32 columns, those that a row is found by first. Delta takes no column without a least value in it. */
+function statisticsOf(name: string, { fields }: StructType, { key, eventTime, columns, partitionBy }: Pipeline): Record<string, string> {
+  const own = INDEXED[name];
+  if (own === undefined) return {};
+  const wanted = new Set([...key, eventTime, ...own, ...columns.map((column) => column.name)]);
+  const may = new Set(fields.filter((each) => !partitionBy.includes(each.name) && hasMinMax(each.type)).map((each) => each.name));
+  return { [STATISTICS_COLUMNS]: printStatisticsColumns([...wanted].filter((column) => may.has(column)).slice(0, INDEXED_LEAVES_MAX)) };
 }
 
 function hashOf(value: unknown): string {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { array, field, struct } from '../../shared/delta/schema.ts';
 import type { DataType } from '../../shared/delta/schema.ts';
-import { hasMinMax, indexedFields, parseStats, printStats, truncateMax, truncateMin } from '../../shared/delta/stats.ts';
+import { STATISTICS_COLUMNS, hasMinMax, indexedFields, parseStats, printStats, printStatisticsColumns, truncateMax, truncateMin } from '../../shared/delta/stats.ts';
 import type { ColumnAggregate } from '../../shared/delta/stats.ts';
 
 const byCodePoint = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));
@@ -92,16 +92,27 @@ describe('printed bounds', () => {
 });
 
 describe('indexed columns', () => {
+  const of = (more: { partitionColumns?: string[]; configuration?: Record<string, string> } = {}) => ({ partitionColumns: [], configuration: {}, ...more });
+
+  test('those that the table names, if it does, also by odd names; partition columns and structs apart', () => {
+    const names = ['a', 'b c', 'd`e', 'f,g', 'h.i', 'größe', '?', 'part', 's'];
+    const fields = [...names.slice(0, -1).map((name) => field(name, 'long')), field('s', struct(field('t', 'long'))), field('other', 'long')];
+    const named = (text: string) => indexedFields(struct(...fields), of({ partitionColumns: ['part'], configuration: { [STATISTICS_COLUMNS]: text } })).map(({ name }) => name);
+    expect(named(printStatisticsColumns(names))).toEqual(names.slice(0, -2));
+    expect(named('a, `b c` ,gone')).toEqual(['a', 'b c']);
+    expect(named('')).toEqual([]);
+  });
+
   test('the first 32 leaves, counting those of structs, partition columns apart', () => {
     const plain = Array.from({ length: 40 }, (_value, i) => field(`c${i}`, 'long'));
-    expect(indexedFields(struct(...plain), [])).toHaveLength(32);
-    expect(indexedFields(struct(...plain), ['c0']).map(({ name }) => name)).toEqual(plain.slice(1, 33).map(({ name }) => name));
+    expect(indexedFields(struct(...plain), of())).toHaveLength(32);
+    expect(indexedFields(struct(...plain), of({ partitionColumns: ['c0'] })).map(({ name }) => name)).toEqual(plain.slice(1, 33).map(({ name }) => name));
     const nested = field('s', struct(field('a', 'long'), field('b', struct(field('c', 'long'), field('d', 'long')))));
-    expect(indexedFields(struct(nested, ...plain), [])).toHaveLength(29);
+    expect(indexedFields(struct(nested, ...plain), of())).toHaveLength(29);
   });
 
   test('a struct gets none: its counts would have to be a tree', () => {
-    expect(indexedFields(struct(field('s', struct(field('a', 'long'))), field('b', 'long')), []).map(({ name }) => name)).toEqual(['b']);
+    expect(indexedFields(struct(field('s', struct(field('a', 'long'))), field('b', 'long')), of()).map(({ name }) => name)).toEqual(['b']);
   });
 });
 

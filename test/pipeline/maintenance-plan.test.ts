@@ -6,7 +6,7 @@ import { planMaintenance, rewritesOf } from '../../shared/pipeline/maintenance-p
 import type { PlanOptions, TableFacts } from '../../shared/pipeline/maintenance-plan.ts';
 import { range } from '../support/lakes.ts';
 
-const [MB, DAY_MS] = [1024 * 1024, 86_400_000];
+const [KB, MB, DAY_MS] = [1024, 1024 * 1024, 86_400_000];
 const NOW_MS = Date.parse('2025-06-01T12:00:00Z');
 const COLUMNS = ['id', 'at'];
 
@@ -19,7 +19,7 @@ interface Made {
 }
 
 function snapshotOf(files: readonly Partial<AddFile>[], { version = 1n, checkpointVersion = 0n, tombstones = 0, createdTime = NOW_MS, configuration = {} }: Made = {}): Snapshot {
-  const adds = files.map((file, i): AddFile => ({ path: `f${i}`, partitionValues: {}, size: MB, modificationTime: i, dataChange: true, stats: '{"numRecords":100}', ...file }));
+  const adds = files.map((file, i): AddFile => ({ path: `f${i}`, partitionValues: {}, size: 100 * KB, modificationTime: i, dataChange: true, stats: '{"numRecords":100}', ...file }));
   return {
     version, checkpointVersion, protocol: { minReaderVersion: 1, minWriterVersion: 2 },
     metaData: { partitionColumns: ['day'], createdTime, configuration }, schema: { type: 'struct', fields: COLUMNS.map((name) => ({ name, type: 'string', nullable: true, metadata: {} })) },
@@ -38,7 +38,8 @@ describe('rewrites', () => {
     { what: 'seven files of a size wait for an eighth', files: range(1, 7).map(() => ({})), steps: [] },
     { what: 'eight are merged', files: range(1, 8).map(() => ({})), steps: ['optimize 8'] },
     { what: 'what was merged before is not merged with crumbs again', files: [{ size: 10 * MB }, ...range(1, 8).map(() => ({ size: 20_000 }))], steps: ['optimize 8'] },
-    { what: 'eight that were merged are merged on', files: range(1, 8).map(() => ({ size: 5 * MB })), steps: ['optimize 8'] },
+    { what: 'large ones wait for more, since they cost more', files: range(1, 31).map(() => ({ size: MB })), steps: [] },
+    { what: '32 that were merged are merged on', files: range(1, 32).map(() => ({ size: MB })), steps: ['optimize 32'] },
     { what: 'each partition by itself', files: range(0, 15).map((i) => ({ partitionValues: { day: i % 2 === 0 ? 'a' : null } })), steps: ['optimize 8', 'optimize 8'] },
     { what: 'a file that lost a quarter of its rows is written without them', files: [vector(25), vector(24)], steps: ['purge 1'] },
     { what: 'where it is merged anyway that does it', files: range(1, 8).map(() => vector(25)), steps: ['optimize 8'] },
@@ -47,9 +48,10 @@ describe('rewrites', () => {
   });
 
   test('a partition is clustered from a size on at which files can be told apart, and then not merged besides', () => {
-    expect(sizes(snapshotOf(range(1, 31).map(() => ({}))), COLUMNS)).toEqual(['optimize 31']);
-    expect(sizes(snapshotOf(range(1, 32).map(() => ({}))), COLUMNS)).toEqual(['zorder 32']);
-    expect(sizes(snapshotOf(range(1, 32).map(() => ({}))))).toEqual(['optimize 32']);
+    const of = (bytes: number) => snapshotOf(range(1, 32).map(() => ({ size: bytes / 32 })));
+    expect(sizes(of(31 * MB), COLUMNS)).toEqual(['optimize 32']);
+    expect(sizes(of(32 * MB), COLUMNS)).toEqual(['zorder 32']);
+    expect(sizes(of(32 * MB))).toEqual(['optimize 32']);
   });
 
   test('every file is in one rewrite at most, whatever there is', () => {
@@ -63,7 +65,7 @@ describe('rewrites', () => {
     }));
   });
 
-  test('a row of an endless stream of equal batches is written anew as often as its file has grown eightfold', () => {
+  test('a row of an endless stream of equal batches is written anew as often as its file has grown by much', () => {
     // Every run a batch of eight files comes; a merge makes one file of their size.
     let files: { size: number }[] = [];
     let [written, rewritten] = [0, 0];
@@ -76,9 +78,9 @@ describe('rewrites', () => {
         files = [...files.map((file, i) => (gone.has(i) ? null : file)).filter((file) => file !== null), { size: bytes }];
         rewritten += bytes;
       }
-      expect(files.length).toBeLessThan(8 * 4);
+      expect(files.length).toBeLessThan(8 + 8 + 32);
     }
-    expect(rewritten / written).toBeLessThanOrEqual(4);
+    expect(rewritten / written).toBeLessThanOrEqual(3);
   });
 });
 
@@ -86,14 +88,14 @@ describe('the plan', () => {
   const small = range(1, 8).map(() => ({ size: 1_000 }));
 
   test('rewrites what saves most for each byte first, by who opens the table', () => {
-    const large = range(1, 8).map(() => ({ size: 5 * MB }));
+    const large = range(1, 32).map(() => ({ size: 2 * MB }));
     expect(steps([facts('bronze_events', snapshotOf(small)), facts('gold_anomaly_predictions', snapshotOf(large)), facts('silver_events', snapshotOf(large)), facts('monitor_logs', snapshotOf(small))]))
       .toEqual(['optimize bronze_events', 'optimize monitor_logs', 'optimize silver_events', 'optimize gold_anomaly_predictions']);
   });
 
   test('keeps to its budget of bytes and leaves the rest; the first is done all the same', () => {
-    const tables = ['silver_events', 'bronze_events'].map((name) => facts(name, snapshotOf(range(1, 8).map(() => ({ size: 5 * MB })))));
-    const { steps: taken, left } = planMaintenance(tables, { ...options, bytesMax: 50 * MB });
+    const tables = ['silver_events', 'bronze_events'].map((name) => facts(name, snapshotOf(range(1, 32).map(() => ({ size: 2 * MB })))));
+    const { steps: taken, left } = planMaintenance(tables, { ...options, bytesMax: 100 * MB });
     expect([taken.map(({ table }) => table), left.map(({ table }) => table)]).toEqual([['silver_events'], ['bronze_events']]);
     expect(planMaintenance(tables, { ...options, bytesMax: 1 }).steps).toHaveLength(1);
   });
@@ -105,9 +107,10 @@ describe('the plan', () => {
   });
 
   test('a large log gets its checkpoints less often', () => {
-    expect(steps([facts('a', snapshotOf([], { version: 49n, tombstones: 5_000 }))])).toEqual([]);
-    expect(steps([facts('a', snapshotOf([], { version: 50n, tombstones: 5_000 }))])).toEqual(['checkpoint a']);
-    expect(steps([facts('a', snapshotOf([], { version: 100n, tombstones: 50_000 }))])).toEqual(['checkpoint a']);
+    expect(steps([facts('a', snapshotOf([], { version: 49n, tombstones: 1_250 }))])).toEqual([]);
+    expect(steps([facts('a', snapshotOf([], { version: 50n, tombstones: 1_250 }))])).toEqual(['checkpoint a']);
+    expect(steps([facts('a', snapshotOf([], { version: 499n, tombstones: 50_000 }))])).toEqual([]);
+    expect(steps([facts('a', snapshotOf([], { version: 500n, tombstones: 50_000 }))])).toEqual(['checkpoint a']);
   });
 
   test('cleans logs that have a checkpoint and are old enough, and says how far', () => {

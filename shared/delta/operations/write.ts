@@ -31,7 +31,7 @@ export async function writeFiles(session: RelationSession, table: RowTable, snap
   const written = await session.write(relation, {
     columns: schema.fields.filter((field) => !isPartition(field)),
     partitionBy: partitionColumns.map((name) => fieldOf(schema, name)),
-    statistics: [...new Set([...indexedFields(schema, partitionColumns).map(({ name }) => name), ...required])],
+    statistics: [...new Set([...indexedFields(schema, metaData).map(({ name }) => name), ...required])],
     keyOf: (partition) => `${table.folder}${partitionFolder(partitionColumns, valuesOf(partition))}${table.clock.uuid()}.parquet`,
   });
   for (const file of written) refuseNulls(file, required, table.delta.source.table);
@@ -41,7 +41,7 @@ export async function writeFiles(session: RelationSession, table: RowTable, snap
     size: file.bytes,
     modificationTime: file.storedAtMs,
     dataChange: options.dataChange ?? true,
-    stats: printStats(file.rows, indexedFields(schema, partitionColumns), file.aggregates),
+    stats: printStats(file.rows, indexedFields(schema, metaData), file.aggregates),
   }));
   return { adds, writtenAtMs: earliest(written.map(({ storedAtMs }) => storedAtMs)) };
 }
