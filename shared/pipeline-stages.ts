@@ -7,6 +7,7 @@ import { openSchemas } from './open-schemas.ts';
 import { Champions } from './pipeline/champion.ts';
 import { compileRules } from './pipeline/judge.ts';
 import { maintain } from './pipeline/maintain.ts';
+import type { MaintainOptions } from './pipeline/maintain.ts';
 import { monitor } from './pipeline/monitor.ts';
 import type { MonitorOptions } from './pipeline/monitor.ts';
 import type { WriteObserver } from './pipeline/observer.ts';
@@ -43,7 +44,6 @@ export function pipelineStages(own: PipelineLake, options: StagesOptions): Pipel
   const { pipelines, config, clock, broker, runId, observe, say } = options;
   const { name, topics } = own.pipeline;
   const isFirst = own.pipeline === pipelines[0].pipeline;
-  const retention = { bronze: config.bronzeRetentionDays, quarantine: config.quarantineRetentionDays, logs: config.logRetentionDays };
   const common = { ...own, clock, observe, checkpointInterval: BigInt(config.checkpointInterval) };
   const champions = new Champions({ ...own, clock, shipped: options.shipped, say });
   const router = compileRouter(own.pipeline, pipelines.map(({ pipeline }) => pipeline));
@@ -56,13 +56,22 @@ export function pipelineStages(own: PipelineLake, options: StagesOptions): Pipel
     refine: () => refine({ ...common, judge, readsHeaders: router?.readsHeaders ?? false, lateAfterMs: config.lateAfterMs, sliceRows: config.sliceRows, sliceBytes: config.sliceMb * 1024 * 1024 }),
     score: () => score({ ...common, champions, sliceRows: config.sliceRows }),
     train: () => train(champions, config, clock),
-    maintain: () => maintain({ ...common, say, broker, pipeline: { ...own.pipeline, topics: topicsOf(pipelines.map(({ pipeline }) => pipeline)) }, readers: pipelines.map(({ lake }) => lake), retention, vacuumed, timeMs: config.stageTimeMs }),
+    maintain: () => maintain({ ...maintenanceOf(own, options), vacuumed }),
     monitor: async () => {
       await own.lake.ensureAll();
       const { tables } = await monitor({ ...common, ...looks, broker, runId });
       return { kind: 'committed', rows: tables.length, version: (await own.lake.table('monitor_logs')).delta.snapshot.version, more: false };
     },
     page: () => renderLakePage(looks),
+  };
+}
+
+/** How one pipeline's tables are kept up, whoever asks for it. */
+export function maintenanceOf(own: PipelineLake, { pipelines, config, clock, broker, observe, say }: Pick<StagesOptions, 'pipelines' | 'config' | 'clock' | 'broker' | 'observe' | 'say'>): MaintainOptions {
+  return {
+    lake: own.lake, clock, broker, observe, say, pipeline: { ...own.pipeline, topics: topicsOf(pipelines.map(({ pipeline }) => pipeline)) }, readers: pipelines.map(({ lake }) => lake),
+    checkpointInterval: BigInt(config.checkpointInterval), timeMs: config.stageTimeMs,
+    retention: { bronze: config.bronzeRetentionDays, quarantine: config.quarantineRetentionDays, logs: config.logRetentionDays },
   };
 }
 

@@ -4,6 +4,7 @@ import { benchCommand } from './bench.ts';
 import { demoCommand } from './demo.ts';
 import { doctorCommand } from './doctor.ts';
 import { initCommand } from './init.ts';
+import { maintainCommand } from './maintain.ts';
 import { openCommand } from './open.ts';
 import { pauseCommand, resumeCommand } from './pause.ts';
 import { produceCommand } from './produce.ts';
@@ -31,6 +32,6 @@ export const commands: readonly Command[] = [
   startCommand, runCommand, demoCommand, produceCommand,
   tableListCommand, tableDescribeCommand, tableReadCommand, tableHistoryCommand, tableChangesCommand, tableRestoreCommand,
   tableOptimizeCommand, tableVacuumCommand, tableCheckpointCommand, sqlCommand, openCommand,
-  quarantineListCommand, quarantineShowCommand, quarantineReplayCommand, backfillSilverCommand, schemaShowCommand, schemaPromoteCommand, initCommand,
+  quarantineListCommand, quarantineShowCommand, quarantineReplayCommand, backfillSilverCommand, maintainCommand, schemaShowCommand, schemaPromoteCommand, initCommand,
   statusCommand, doctorCommand, pauseCommand, resumeCommand, resetCommand, benchCommand,
 ];

@@ -37,6 +37,8 @@ export interface MaintainOptions {
   /** When this worker last vacuumed a table, by its name: kept by the caller from run to run. */
   readonly vacuumed?: Map<string, number>;
   readonly observe: WriteObserver;
+  /** Told of every step that was done. */
+  readonly onStep?: (step: RewriteStep | UpkeepStep, done: StepDone) => void;
   /** For people: what keeps a log, or old rows, from going. */
   readonly say?: (line: string) => void;
 }
@@ -64,6 +66,7 @@ export async function maintain(options: MaintainOptions): Promise<StageOutcome> 
     }
     try {
       const done = await perform(step, { ...options, timeMs: endMs - clock.monotonicMs() });
+      options.onStep?.(step, done);
       rows += done.rows ?? 0;
       version = done.version ?? version;
       more ||= done.more ?? false;
@@ -76,14 +79,14 @@ export async function maintain(options: MaintainOptions): Promise<StageOutcome> 
   return version < 0n ? { kind: 'nothing-to-do' } : { kind: 'committed', rows, version, more };
 }
 
-/** What `maintain` would do now. Reads logs, and no more. A table whose log can't be read is in `failures`. */
+/** What `maintain` would do now, of the tables that are there. Reads logs, and no more. A table whose log can't be read is in `failures`. */
 export async function planLake(options: MaintainOptions, failures: Map<string, unknown>): Promise<MaintenancePlan> {
   const { lake, tables = lake.ownNames, broker, checkpointInterval } = options;
   const facts: TableFacts[] = [];
   for (const name of tables) {
     try {
-      const table = await lake.table(name);
-      facts.push(await factsOf(name, await table.delta.refresh(), options));
+      const table = await lake.find(name);
+      if (table !== null) facts.push(await factsOf(name, await table.delta.refresh(), options));
     } catch (error) {
       failures.set(name, error);
     }
@@ -97,14 +100,14 @@ async function factsOf(name: string, snapshot: Snapshot, { lake, readers, pipeli
   return { name, snapshot, zOrderBy, consumed: await consumedOf(name, lake, readers), retentionDays: retentionDaysOf(name, retention), vacuumedMs: vacuumed?.get(name) ?? null };
 }
 
-interface Done {
+export interface StepDone {
   readonly rows?: number;
-  /** Null: no commit. */
+  /** Null or absent: no commit. */
   readonly version?: bigint | null;
   readonly more?: boolean;
 }
 
-async function perform(step: RewriteStep | UpkeepStep, options: MaintainOptions): Promise<Done> {
+async function perform(step: RewriteStep | UpkeepStep, options: MaintainOptions): Promise<StepDone> {
   if (step.kind === 'heal') return healListed({ ...options, broker: options.broker! });
   const table = await options.lake.table(step.table);
   if ('inputs' in step) return rewrite(table, step, options);
@@ -115,7 +118,7 @@ async function perform(step: RewriteStep | UpkeepStep, options: MaintainOptions)
   return {};
 }
 
-async function rewrite(table: RowTable, { kind, inputs }: RewriteStep, { pipeline, observe }: MaintainOptions): Promise<Done> {
+async function rewrite(table: RowTable, { kind, inputs }: RewriteStep, { pipeline, observe }: MaintainOptions): Promise<StepDone> {
   const { snapshot } = table.delta;
   if (!areLive(snapshot, inputs)) return {};
   const done = observe(kind);
@@ -126,7 +129,7 @@ async function rewrite(table: RowTable, { kind, inputs }: RewriteStep, { pipelin
   return { rows: Number(rowsOf(inputs)), version: outcome.snapshot.version };
 }
 
-async function expireRows(table: RowTable, name: string, options: MaintainOptions): Promise<Done> {
+async function expireRows(table: RowTable, name: string, options: MaintainOptions): Promise<StepDone> {
   const done = options.observe('expire');
   const before = table.delta.snapshot.files;
   const expired = await retain(name, { ...options, days: options.retention ?? KEEP_ALL });
@@ -145,7 +148,7 @@ async function cleanLog({ delta }: RowTable, name: string, { lake, readers, say 
   if (outcome.why === 'damaged') say?.(`${name}: its log is older than it needs to be, and stays: the checkpoint that it would begin with cannot be read; delete that file, and the next one serves`);
 }
 
-async function deleteUnneeded(table: RowTable, name: string, { lake, readers, observe, say, clock, timeMs = Infinity, vacuumed }: MaintainOptions): Promise<Done> {
+async function deleteUnneeded(table: RowTable, name: string, { lake, readers, observe, say, clock, timeMs = Infinity, vacuumed }: MaintainOptions): Promise<StepDone> {
   const consumed = await consumedOf(name, lake, readers);
   const done = observe('vacuum');
   const { files, deleted, heldBack, more } = await vacuum(table, { isDryRun: false, consumed: consumed && consumed.version, filesMax: VACUUM_FILES_MAX, deadlineMs: clock.nowMs() + timeMs });
