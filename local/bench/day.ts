@@ -32,6 +32,8 @@ export interface DayOptions {
   readonly batchRows: number;
   readonly maintains: boolean;
   readonly seed: number;
+  /** When the day begins; about now, for the store's clock is the machine's. */
+  readonly startMs: number;
   /** Further settings. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -57,8 +59,7 @@ const [MONITOR_S, HOUR_S] = [300, 3_600];
  */
 export async function simulateDay(options: DayOptions): Promise<DayReport> {
   const dir = await mkdtemp(join(tmpdir(), 'assay-day-'));
-  // The store's clock is the machine's: the day begins now.
-  const clock = new DayClock(Date.now(), options.seed);
+  const clock = new DayClock(options.startMs, options.seed);
   const config = parseConfig({ LAKE_URL: `file:${dir}/lake`, ...options.env });
   const opened = await openLake({ config, clock, root: APP_DIR, tempDir: join(dir, 'temp') });
   try {
@@ -148,9 +149,9 @@ async function drained(stage: () => Promise<StageOutcome>): Promise<void> {
 /** `bench day`: `--seconds`, by default a whole day; `--events` in each batch, `--every` so many seconds. Once with maintain and once without; fails where rows differ. */
 export async function benchDay(flags: Flags, emit: (result: BenchResult) => void): Promise<void> {
   const parameters = { seconds: flags.integer('seconds', 86_400, HOUR_S), events: flags.integer('events', 300, 1), every: flags.integer('every', 30, 1), seed: flags.integer('seed', 7) };
-  const digests = [];
+  const [startMs, digests]: [number, string[]] = [Date.now(), []];
   for (const maintains of [true, false]) {
-    const { value: report, wall_s, cpu_s, peak_mb } = await measure(() => simulateDay({ seconds: parameters.seconds, everyS: parameters.every, batchRows: parameters.events, maintains, seed: parameters.seed }));
+    const { value: report, wall_s, cpu_s, peak_mb } = await measure(() => simulateDay({ seconds: parameters.seconds, everyS: parameters.every, batchRows: parameters.events, maintains, seed: parameters.seed, startMs }));
     digests.push(JSON.stringify(report.digests));
     emit({ name: maintains ? 'day/maintained' : 'day/left-alone', parameters, wall_s, cpu_s, peak_mb, rows: report.rows, bytes_in: null, bytes_out: null, requests: null, measured: measuredOf(report), versions });
     if (report.verdict !== 'ok') throw new Error(`the balance is ${report.verdict}`);

@@ -1,5 +1,5 @@
 import type { Broker } from '../../shared/sources/broker.ts';
-import type { ObjectStore } from '../../shared/storage/object-store.ts';
+import type { ObjectInfo, ObjectStore } from '../../shared/storage/object-store.ts';
 import type { Mutant } from './supervisor.ts';
 
 /** Programs that are wrong in one way, made from the right one by what its store tells it. The simulation must tell each from the right one. */
@@ -33,6 +33,12 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
   }),
   'lists no gaps': (store) => changed(store, {
     putIfAbsent: (key, body) => store.putIfAbsent(key, edited(body, isCommit(key) && key.startsWith('offset_gaps/'), (text) => text.replace(/^\{"add":.*\n/gm, ''))!),
+  }),
+  'takes young files for old ones, where it deletes what no version names': (store) => changed(store, {
+    list: (prefix) => aged(store.list(prefix)),
+  }),
+  'brings rows back that went under a rewrite': (store) => changed(store, {
+    putIfAbsent: (key, body) => store.putIfAbsent(key, edited(body, isCommit(key) && isRewrite(body), (text) => text.replace(/^(\{"add":.*),"deletionVector":\{[^}]*\}/gm, '$1'))!),
   }),
   'overwrites the log': (store) => changed(store, {
     putIfAbsent: async (key, body) => {
@@ -88,6 +94,11 @@ function asking(broker: Broker): Broker {
   };
 }
 
+async function* aged(files: AsyncIterable<ObjectInfo>): AsyncGenerator<ObjectInfo> {
+  for await (const file of files) yield file.key.includes('_delta_log/') ? file : { ...file, lastModifiedMs: 0 };
+}
+
+const isRewrite = (body: Uint8Array) => Buffer.from(body).includes('"operation":"OPTIMIZE"');
 const isCommit = (key: string) => /_delta_log\/\d{20}\.json$/.test(key);
 
 function edited(body: Uint8Array | null, isMeant: boolean, edit: (text: string) => string): Uint8Array | null {

@@ -8,11 +8,11 @@ const LOG_RETENTION_MS = 30 * DAY_MS;
 /** Up to which version of a table every consumer has read; null where it has none. */
 export type ConsumedUpTo = (table: LedgerTable) => bigint | null;
 
-/** What an operator's VACUUM and log cleanup take when time has passed: by the protocol's rules, from the world's own view of the tables. */
-export function cleanUp(world: World, consumedUpTo: ConsumedUpTo): void {
+/** What an operator's VACUUM and log cleanup take when time has passed: by the protocol's rules, from the world's own view of the tables. Without `vacuums` the first is left to the program. */
+export function cleanUp(world: World, consumedUpTo: ConsumedUpTo, { vacuums }: { readonly vacuums: boolean } = { vacuums: true }): void {
   for (const table of world.ledger.tables.values()) {
     const consumed = consumedUpTo(table);
-    vacuum(world, table, consumed);
+    if (vacuums) vacuum(world, table, consumed);
     cleanLog(world, table, consumed);
   }
 }

@@ -47,7 +47,7 @@ export async function runPipeline({ seed, keepTrace = false, mutant, brokerMutan
   const weather = drawWeather(chance);
   const world = new World({ scheduler, chance: chance.fork(), weather });
   const site = { ...drawSite(world, chance.fork(), isRecreated), understands: brokerMutant ?? ((broker: Broker) => broker) };
-  world.onJump = () => cleanUp(world, (table) => consumedUpTo(world, table));
+  world.onJump = () => cleanUp(world, (table) => consumedUpTo(world, table), { vacuums: !site.vacuums });
   const happened = new Map<string, number>();
   const supervisor = new Supervisor(world, mutant);
   for (const name of ['worker-a', 'worker-b']) supervisor.keep(name, (host) => runWorker(host, site));
@@ -79,7 +79,7 @@ function drawSite(world: World, chance: Chance, isRecreated?: boolean): Omit<Sit
     ({ ...definition, configuration: { ...definition.configuration, 'delta.enableDeletionVectors': String(hasVectors) } }));
   return {
     world, topic, pipeline, judge, champion, definitions, group: new ConsumerGroup(topic, chance.fork()),
-    sliceRows: chance.pick([3, 12, 1_000]), checkpointInterval: BigInt(chance.pick([2, 3, 7])), compacts: chance.happens(0.5),
+    sliceRows: chance.pick([3, 12, 1_000]), checkpointInterval: BigInt(chance.pick([2, 3, 7])), compacts: chance.happens(0.5), vacuums: chance.happens(0.5),
   };
 }
 

@@ -15,7 +15,7 @@ import type { StageOutcome } from '../../shared/pipeline/stage.ts';
 import type { TableDefinition } from '../../shared/delta/table.ts';
 import type { Broker } from '../../shared/sources/broker.ts';
 import { MemoryRelations } from '../support/memory-relations.ts';
-import { compactSome } from './compactor.ts';
+import { compactSome, vacuumSome } from './compactor.ts';
 import { SimBroker } from './consumers.ts';
 import type { ConsumerGroup, Delivery } from './consumers.ts';
 import { keepDoing } from './supervisor.ts';
@@ -39,6 +39,8 @@ export interface Site {
   readonly understands: (broker: Broker) => Broker;
   /** Files are merged all the time. */
   readonly compacts: boolean;
+  /** Files that nobody needs are deleted by the program all the time, not by an operator when time has passed. */
+  readonly vacuums: boolean;
 }
 
 export function openSimLake({ store, clock }: Host, definitions: readonly TableDefinition[]): Lake {
@@ -67,6 +69,7 @@ export async function runWorker(host: Host, site: Site): Promise<void> {
     stage(800, () => score({ ...common, champions, sliceRows: sliceRows() })),
     stage(3_000, () => maintain({ ...common, broker })),
     ...(site.compacts ? [keepDoing(host, 1_500, () => compactSome(lake, host))] : []),
+    ...(site.vacuums ? [keepDoing(host, 2_000, () => vacuumSome(lake, host))] : []),
   ]);
 }
 

@@ -4,8 +4,11 @@ import { MUTANTS } from './mutants.ts';
 import { runWriters } from './run-writers.ts';
 
 const SEEDS = 200;
-/** Wrong about tables of the pipeline, of which there are none here. */
-const NOT_HERE = ['adds rejected rows a second time, where it should replace them', 'lists no gaps'];
+/** Wrong about tables of the pipeline, or about rewrites and VACUUM, of which there are none here. */
+const NOT_HERE = [
+  'adds rejected rows a second time, where it should replace them', 'lists no gaps', 'takes young files for old ones, where it deletes what no version names',
+  'brings rows back that went under a rewrite',
+];
 
 describe('writers on one Delta table, in a simulated world', () => {
   it(`keep every promise of a commit under ${SEEDS} seeds`, async () => {
