@@ -1,13 +1,14 @@
 import { compare } from '../columnar/predicate.ts';
 import { FILE, ROW } from '../columnar/relation.ts';
 import type { AddFile } from '../delta/actions.ts';
-import { changeRows, sortedUnique } from '../delta/operations/change-rows.ts';
+import { changeRows, positionsOf, sortedUnique } from '../delta/operations/change-rows.ts';
 import { findWhere } from '../delta/operations/lookup.ts';
 import { transactionOf } from '../delta/operations/transaction.ts';
 import type { Snapshot } from '../delta/snapshot.ts';
-import { eachBronzeRow, placeOf } from './backfill-bronze.ts';
-import { LaneChange, isInPart } from './backfill-silver.ts';
-import type { Part } from './backfill-silver.ts';
+import { eachBronzeRow, isInDays, placeOf } from './backfill-bronze.ts';
+import type { DayRange } from './backfill-bronze.ts';
+import { LaneChange, isInPart } from './backfill-counts.ts';
+import type { Part } from './backfill-counts.ts';
 import { REPLAY, hasUncounted, nextReplayMs, opensUs, settledBy } from './quarantine-rows.ts';
 import { quarantineColumns } from './refine-batch.ts';
 import type { RejectedRow } from './refine-batch.ts';
@@ -20,6 +21,12 @@ export interface QuarantineChange {
   readonly changed: readonly RejectedRow[];
 }
 
+/** Which records: those of these days, and those that lost their row of Silver now. */
+export interface PlaceRange {
+  readonly days: DayRange;
+  readonly displaced: ReadonlySet<string>;
+}
+
 interface Places {
   readonly bronze: Snapshot;
   readonly silver: Snapshot;
@@ -30,7 +37,7 @@ interface Places {
  * What the rules of now reject of these places and quarantine does not have open, or for another reason. First quarantine gets the rows, opening
  * with a time T; then Silver counts them and names T (`quarantine-rows.ts`); `settleOpened` then says null. Null: overtaken.
  */
-export async function backfillRejected(part: Part, at: Places, options: RoutedRefineOptions & { isDryRun: boolean }): Promise<QuarantineChange | null> {
+export async function backfillRejected(part: Part, at: Places, options: RoutedRefineOptions & PlaceRange & { isDryRun: boolean }): Promise<QuarantineChange | null> {
   const { lake, clock, pipeline } = options;
   const [table, silver] = await Promise.all([lake.table(QUARANTINE), lake.table(SILVER)]);
   const settled = await settledBy(lake, at.silver);
@@ -58,13 +65,15 @@ export async function backfillRejected(part: Part, at: Places, options: RoutedRe
   return counted.kind === 'clash' ? null : plan;
 }
 
-async function planRejected(part: Part, { bronze, quarantine }: Places, options: RoutedRefineOptions): Promise<QuarantineChange & { remove: ReadonlyMap<AddFile, BigInt64Array> }> {
-  const { judge, lake } = options;
+async function planRejected(part: Part, { bronze, silver, quarantine }: Places, options: RoutedRefineOptions & PlaceRange): Promise<QuarantineChange & { remove: ReadonlyMap<AddFile, BigInt64Array> }> {
+  const { judge, lake, days, displaced } = options;
+  const firstOpenUs = opensUs((await settledBy(lake, silver)).replayedMs);
   const rejected = new Map<string, RejectedRow>();
   await eachBronzeRow(options, bronze, (row, payload) => {
-    if (!isInPart(placeOf(row), part)) return;
+    const place = placeOf(row);
+    if (!isInPart(place, part) || !(isInDays(row.ingestedUs, days) || displaced.has(place))) return;
     const verdict = judge({ ...payload, topic: row.topic, kafkaTimestampMs: row.kafkaTimestampMs });
-    if (verdict.kind === 'rejected') rejected.set(placeOf(row), { row: { ...row, ...payload }, reason: verdict.reason, detail: verdict.detail });
+    if (verdict.kind === 'rejected') rejected.set(place, { row: { ...row, ...payload }, reason: verdict.reason, detail: verdict.detail });
   });
   const table = await lake.table(QUARANTINE);
   const removed = new Map<AddFile, bigint[]>();
@@ -78,10 +87,14 @@ async function planRejected(part: Part, { bronze, quarantine }: Places, options:
         const place = placeOf({ topic: topic[i], incarnation: incarnation[i], partition: partition[i], offset: offset[i] });
         const now = rejected.get(place);
         if (!now) continue;
-        if (resolved[i] === null) rejected.delete(place);
-        if (resolved[i] === null && now.reason === reason[i] && now.detail === detail[i]) continue;
-        if (resolved[i] === null) changed.push(now);
-        removed.set(found.files[file[i]], [...removed.get(found.files[file[i]]) ?? [], at[i]]);
+        const resolvedUs = resolved[i];
+        const isOpen = resolvedUs === null || (resolvedUs < 0n && resolvedUs >= firstOpenUs);
+        if (isOpen) rejected.delete(place);
+        if (isOpen && now.reason === reason[i] && now.detail === detail[i]) continue;
+        if (isOpen) changed.push(now);
+        const positions = removed.get(found.files[file[i]]);
+        if (positions) positions.push(at[i]);
+        else removed.set(found.files[file[i]], [at[i]]);
       }
     }
   });
@@ -101,12 +114,10 @@ export async function settleOpened(silver: Snapshot, quarantine: Snapshot, { lak
   const change = await lake.engine.session(async (session) => {
     const found = await findWhere(session, table, quarantine, compare('resolved_at', '<', 0n));
     if (found === null) return null;
-    const remove = new Map<AddFile, bigint[]>();
-    for (const row of await session.rows(session.select(found.rows, [FILE, ROW]))) remove.set(found.files[row[FILE] as number], [...remove.get(found.files[row[FILE] as number]) ?? [], row[ROW] as bigint]);
-    if (remove.size === 0) return null;
+    const positions = await positionsOf(session, found.rows, found.files);
+    if (positions.size === 0) return null;
     const names = quarantine.schema.fields.map(({ name }) => name).filter((name) => name !== 'resolved_at');
     const counted = session.select(session.where(found.rows, compare('resolved_at', '>=', opensUs(replayedMs))), names);
-    const positions = new Map([...remove].map(([file, rows]) => [file, sortedUnique(rows)]));
     const add = (await session.count(counted)) === 0 ? null : counted;
     return { ...await changeRows(session, table, quarantine, { remove: positions, add }), remove: positions, found: { key: SOURCE_COLUMNS } };
   });

@@ -3,30 +3,20 @@ import type { AddFile } from '../delta/actions.ts';
 import { changeRows, sortedUnique } from '../delta/operations/change-rows.ts';
 import { scanLive } from '../delta/operations/scan.ts';
 import { transactionOf } from '../delta/operations/transaction.ts';
-import { progressOf } from '../delta/snapshot.ts';
 import type { Snapshot } from '../delta/snapshot.ts';
-import { eachBronzeRow } from './backfill-bronze.ts';
-import { laneName } from './bronze-plan.ts';
-import type { Lane } from './bronze-plan.ts';
-import { Tally, countAppId } from './counts.ts';
+import { compareStanding } from './standing.ts';
+import type { Standing } from './standing.ts';
+import { eachBronzeRow, isAllDays, isInDays, placeOf } from './backfill-bronze.ts';
+import type { DayRange } from './backfill-bronze.ts';
+import { LaneChange, isInPart } from './backfill-counts.ts';
+import type { Part } from './backfill-counts.ts';
+import type { Tally } from './counts.ts';
 import { RefineBatch, silverColumns } from './refine-batch.ts';
 import type { Candidate } from './refine-batch.ts';
 import type { RoutedRefineOptions } from './refine-options.ts';
 import { SILVER, SOURCE_COLUMNS } from './tables.ts';
 import { lateness } from './timestamp.ts';
 import type { ColumnValue } from './verdict.ts';
-
-/** A share of all keys, or of all places: those whose hash is `index` modulo `of`. */
-export interface Part {
-  readonly index: number;
-  readonly of: number;
-}
-
-export function isInPart(text: string, { index, of }: Part): boolean {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  return (hash >>> 0) % of === index;
-}
 
 export interface SilverChange {
   readonly replaced: number;
@@ -35,24 +25,33 @@ export interface SilverChange {
   readonly unchanged: number;
 }
 
-interface Planned extends SilverChange {
+export interface KeysChange extends SilverChange {
+  /** Places of the records that lost their row. */
+  readonly displaced: readonly string[];
+}
+
+/** Which keys: those with a row of these days in Bronze, as valid now, or in Silver. `lostBeforeUs`: Bronze has nothing of before; null: it has all. */
+export interface KeyRange {
+  readonly days: DayRange;
+  readonly lostBeforeUs: bigint | null;
+}
+
+interface Sources {
+  readonly bronze: Snapshot;
+  readonly snapshot: Snapshot;
+}
+
+interface Planned extends KeysChange {
   readonly write: readonly Candidate[];
   readonly remove: ReadonlyMap<AddFile, BigInt64Array>;
   readonly tally: Tally;
 }
 
 /** The winners of these keys out of all of Bronze, instead of what Silver has of them: one commit. Null: overtaken. */
-export async function backfillKeys(part: Part, { bronze, snapshot }: { bronze: Snapshot; snapshot: Snapshot }, options: RoutedRefineOptions & { isDryRun: boolean }): Promise<SilverChange | null> {
-  const { pipeline, lake, judge, lateAfterMs } = options;
-  const batch = new RefineBatch(pipeline, judge);
-  await eachBronzeRow(options, bronze, (row, payload) => {
-    const verdict = judge({ ...payload, topic: row.topic, kafkaTimestampMs: row.kafkaTimestampMs });
-    if (verdict.kind !== 'accepted' || !isInPart(batch.keyOf(verdict.values), part)) return;
-    batch.add(row, payload);
-    // Who lost is not needed, and may be many.
-    batch.losers.length = 0;
-  });
-  const planned = await plan(part, batch, snapshot, options);
+export async function backfillKeys(part: Part, { bronze, snapshot }: Sources, options: RoutedRefineOptions & KeyRange & { isDryRun: boolean }): Promise<KeysChange | null> {
+  const { pipeline, lake, lateAfterMs } = options;
+  const { batch, keys } = await candidates(part, { bronze, snapshot }, options);
+  const planned = await plan({ part, keys }, batch, snapshot, options);
   if (options.isDryRun || (planned.write.length === 0 && planned.remove.size === 0)) return planned;
   const table = await lake.table(SILVER);
   const nowMs = options.clock.nowMs();
@@ -73,10 +72,47 @@ export async function backfillKeys(part: Part, { bronze, snapshot }: { bronze: S
   return planned;
 }
 
-async function plan(part: Part, batch: RefineBatch, snapshot: Snapshot, { lake, pipeline, lateAfterMs }: RoutedRefineOptions): Promise<Planned> {
+/** The keys of a share that are in range; null: all. */
+export async function keysInRange(part: Part, sources: Sources, options: RoutedRefineOptions & KeyRange): Promise<ReadonlySet<string> | null> {
+  return isAllDays(options.days) ? null : (await candidates(part, sources, options)).keys;
+}
+
+/** The best of each key of this share out of Bronze, as valid now; and which keys are in range. */
+async function candidates(part: Part, { bronze, snapshot }: Sources, options: RoutedRefineOptions & KeyRange): Promise<{ batch: RefineBatch; keys: Set<string> | null }> {
+  const { judge, pipeline, lake, days } = options;
+  const batch = new RefineBatch(pipeline, judge);
+  const keys = isAllDays(days) ? null : new Set<string>();
+  await eachBronzeRow(options, bronze, (row, payload) => {
+    const verdict = judge({ ...payload, topic: row.topic, kafkaTimestampMs: row.kafkaTimestampMs });
+    if (verdict.kind !== 'accepted') return;
+    const key = batch.keyOf(verdict.values);
+    if (!isInPart(key, part)) return;
+    if (isInDays(row.ingestedUs, days)) keys?.add(key);
+    batch.add(row, payload);
+    // Who lost is not needed, and may be many.
+    batch.losers.length = 0;
+  });
+  if (keys === null) return { batch, keys };
+  const [table, names] = [await lake.table(SILVER), pipeline.columns.map(({ name }) => name)];
+  if (snapshot.files.size > 0) await lake.engine.session(async (session) => {
+    for await (const chunk of session.chunks(await scanLive(session, table, snapshot), [...names, 'ingested_at'])) {
+      for (let i = 0; i < chunk.rows; i++) {
+        const stored = chunk.columns.map((column) => column[i]);
+        const key = batch.keyOf(stored as ColumnValue[]);
+        if (isInPart(key, part) && isInDays(stored[names.length] as bigint | null, days)) keys.add(key);
+      }
+    }
+  });
+  for (const key of batch.best.keys()) if (!keys.has(key)) batch.best.delete(key);
+  return { batch, keys };
+}
+
+async function plan({ part, keys }: { part: Part; keys: ReadonlySet<string> | null }, batch: RefineBatch, snapshot: Snapshot, { lake, pipeline, lateAfterMs, lostBeforeUs }: RoutedRefineOptions & KeyRange): Promise<Planned> {
   const table = await lake.table(SILVER);
   const names = pipeline.columns.map(({ name }) => name);
-  const columns = [...names, 'rescued', 'rule_flags', 'is_late', 'late_by_ms', ...SOURCE_COLUMNS, FILE, ROW];
+  const columns = [...names, 'rescued', 'rule_flags', 'is_late', 'late_by_ms', ...SOURCE_COLUMNS, FILE, ROW, 'kafka_timestamp', 'ingested_at'];
+  const eventTime = names.indexOf(pipeline.eventTime);
+  const displaced: string[] = [];
   const files = [...snapshot.files.values()];
   const removed = new Map<AddFile, bigint[]>();
   const change = new LaneChange();
@@ -88,15 +124,21 @@ async function plan(part: Part, batch: RefineBatch, snapshot: Snapshot, { lake, 
       for (let i = 0; i < chunk.rows; i++) {
         const stored = chunk.columns.map((column) => column[i]);
         const key = batch.keyOf(stored.slice(0, names.length) as ColumnValue[]);
-        if (!isInPart(key, part)) continue;
+        if (!isInPart(key, part) || (keys !== null && !keys.has(key))) continue;
         const winner = left.get(key);
         left.delete(key);
-        if (winner && isAsStored(winner, stored, lateAfterMs)) {
+        const [topic, incarnation, partition, offset, file, at, kafkaTimestampUs, ingestedUs] = stored.slice(names.length + 4) as [string, string, number, bigint, number, bigint, bigint | null, bigint | null];
+        const standing: Standing = { timestampUs: stored[eventTime] as bigint, kafkaTimestampUs, topic, incarnation, partition, offset };
+        // A record that Bronze has lost can't be judged again: it stays unless a better one is there.
+        const isLost = lostBeforeUs !== null && (ingestedUs === null || ingestedUs < lostBeforeUs);
+        if ((winner && isAsStored(winner, stored, lateAfterMs)) || (isLost && (!winner || compareStanding(winner, standing) > 0))) {
           counts.unchanged++;
           continue;
         }
-        const [topic, incarnation, partition, , file, at] = stored.slice(names.length + 4) as [string, string, number, bigint, number, bigint];
-        removed.set(files[file], [...removed.get(files[file]) ?? [], at]);
+        const positions = removed.get(files[file]);
+        if (positions) positions.push(at);
+        else removed.set(files[file], [at]);
+        if (!winner || compareStanding(winner, standing) !== 0) displaced.push(placeOf(standing));
         change.add({ topic, incarnation, partition }, -1);
         if (winner) {
           write.push(winner);
@@ -114,7 +156,7 @@ async function plan(part: Part, batch: RefineBatch, snapshot: Snapshot, { lake, 
     change.add(winner, 1);
   }
   const remove = new Map([...removed].map(([file, rows]) => [file, sortedUnique(rows)]));
-  return { ...counts, inserted, write, remove, tally: change.tally('silver', snapshot) };
+  return { ...counts, inserted, displaced, write, remove, tally: change.tally('silver', snapshot) };
 }
 
 function isAsStored(winner: Candidate, stored: readonly unknown[], lateAfterMs: number): boolean {
@@ -124,30 +166,3 @@ function isAsStored(winner: Candidate, stored: readonly unknown[], lateAfterMs: 
   // -0 and 0 are one value; NaN can't come out of a payload.
   return now.every((value, i) => value === stored[i]);
 }
-
-/** Rows that a term gains, by lane. */
-export class LaneChange {
-  readonly #lanes = new Map<string, { lane: Lane; rows: number }>();
-
-  add({ topic, incarnation, partition }: Lane, rows: number): void {
-    const lane = { topic, incarnation, partition };
-    const entry = this.#lanes.get(laneName(lane));
-    if (entry) entry.rows += rows;
-    else this.#lanes.set(laneName(lane), { lane, rows });
-  }
-
-  /** What the term gains, the losers lose: superseded first, then duplicates. Only their sum says anything (semantics.md, section 5). */
-  tally(term: 'silver' | 'quarantine', snapshot: Snapshot): Tally {
-    const tally = new Tally();
-    for (const { lane, rows } of this.#lanes.values()) {
-      if (rows === 0) continue;
-      const superseded = Number(progressOf(snapshot, countAppId('superseded', lane)) ?? 0n);
-      const taken = Math.min(rows, superseded);
-      tally.add(term, lane, rows);
-      tally.add('superseded', lane, -taken);
-      tally.add('duplicate', lane, taken - rows);
-    }
-    return tally;
-  }
-}
-

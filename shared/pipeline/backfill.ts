@@ -2,19 +2,21 @@ import { progressOf } from '../delta/snapshot.ts';
 import type { Snapshot } from '../delta/snapshot.ts';
 import { untilSettled } from '../delta/until-settled.ts';
 import { ConfigError, TableError } from '../errors.ts';
-import { consumedBronze } from './backfill-bronze.ts';
+import { countResolved, resolveAccepted } from './backfill-accepted.ts';
+import { ALL_DAYS, consumedBronze, eachBronzeRow, isAllDays } from './backfill-bronze.ts';
+import type { DayRange } from './backfill-bronze.ts';
+import type { Part } from './backfill-counts.ts';
 import { backfillRejected, settleOpened } from './backfill-quarantine.ts';
-import { backfillKeys } from './backfill-silver.ts';
+import { backfillKeys, keysInRange } from './backfill-silver.ts';
 import type { SilverChange } from './backfill-silver.ts';
+import { laneName } from './bronze-plan.ts';
 import { parseCountAppId } from './counts.ts';
-import type { Pipeline } from './definition.ts';
-import { expiredRows } from './expired.ts';
-import { checkGeneration } from './generation.ts';
+import { expiredBefore, expiredRows } from './expired.ts';
+import { checkGeneration, plannedGeneration } from './generation.ts';
 import { settledBy } from './quarantine-rows.ts';
 import type { RoutedRefineOptions } from './refine-options.ts';
-import { replay } from './replay.ts';
-import { freshSilver, settlePending } from './replay-settle.ts';
-import { QUARANTINE } from './tables.ts';
+import { settlePending } from './replay-settle.ts';
+import { BRONZE, QUARANTINE, SILVER } from './tables.ts';
 import type { Judge } from './verdict.ts';
 
 export type BackfillOptions = RoutedRefineOptions & {
@@ -22,6 +24,8 @@ export type BackfillOptions = RoutedRefineOptions & {
   readonly unrouted: Judge;
   /** Counts, and changes nothing. */
   readonly isDryRun: boolean;
+  /** Which keys and records, by when they came into Bronze. Default: all. */
+  readonly days?: DayRange;
 };
 
 export interface BackfillReport extends SilverChange {
@@ -33,50 +37,88 @@ export interface BackfillReport extends SilverChange {
   readonly changedReasons: number;
 }
 
+interface State {
+  readonly silver: Snapshot;
+  readonly quarantine: Snapshot;
+  readonly bronze: Snapshot;
+  /** That refine has read. */
+  readonly bronzeRows: bigint;
+  readonly lostBeforeUs: bigint | null;
+}
+
+const US_PER_DAY = 86_400_000_000n;
+
 /**
- * Silver and quarantine as if all of Bronze had been refined under the rules of now (semantics.md, section 6). Three steps, after each commit of
- * which the balance holds: what quarantine holds and is valid goes to Silver (a replay); Silver's winners are recomputed, a share of the keys
- * at a time; what is rejected now is opened in quarantine. A record between two steps counts as one that lost. Each share reads Bronze
- * once, so memory is bounded by `sliceRows` and Bronze is read twice for every `sliceRows` rows that it has. A repeat changes nothing.
- * Failures: those of refine; ConfigError `backfill/routed` for a pipeline that takes a part of a topic; TableError `backfill/bronze-expired`,
- * `backfill/quarantine-expired`.
+ * Silver and quarantine as if all of Bronze had been refined under the rules of now (semantics.md, section 6); with `days`, for the keys that have a
+ * row of these days in Bronze or in Silver, the winner still out of all of Bronze, and for the rejected records of these days. Three steps, after each
+ * commit of which the balance holds: what quarantine has open and is valid now is resolved, and counts as a loser; Silver's winners are
+ * recomputed; what is rejected now is opened in quarantine. Each step goes by shares of the keys, or places, and each share reads Bronze once: memory is
+ * bounded by `sliceRows`, Bronze is read twice (with `days`, three times) for every `sliceRows` rows that it has. A repeat changes nothing.
+ * Failures: those of refine; ConfigError `backfill/routed` where it would have to be known which records another pipeline had; TableError
+ * `backfill/bronze-expired`, `backfill/quarantine-expired`.
  */
 export async function backfill(options: BackfillOptions): Promise<BackfillReport> {
-  checkNotRouted(options.pipeline);
-  const start = await stateOf(options);
-  checkNothingExpired(start.quarantine);
-  const parts = Math.max(1, Math.ceil(Number(start.bronzeRows) / options.sliceRows));
+  const { isDryRun, days = ALL_DAYS } = options;
+  const planned = await stateOf({ ...options, isDryRun: true });
+  await checkRoutes(planned, options);
+  checkNothingExpired(planned.quarantine);
+  const parts = Math.max(1, Math.ceil(Number(planned.bronzeRows) / options.sliceRows));
+  const shares = Array.from({ length: parts }, (_part, index): Part => ({ index, of: parts }));
   const report = { replaced: 0, inserted: 0, deleted: 0, unchanged: 0, accepted: 0, changedReasons: 0, rejected: {} as Record<string, number> };
-  if (!options.isDryRun) await settle(options);
-  report.accepted = (await replay({ ...options, judge: options.unrouted, filter: {} })).accepted;
-  for (let index = 0; index < parts; index++) {
+  const range = { ...options, days };
+  report.accepted += await settleResolved(options);
+  for (const part of shares) {
+    report.accepted += await untilSettled('backfill of quarantine', async () => {
+      const state = await stateOf(options);
+      const keys = await keysInRange(part, { bronze: state.bronze, snapshot: state.silver }, { ...range, lostBeforeUs: state.lostBeforeUs });
+      return resolveAccepted(part, state, { ...options, judge: options.unrouted, keys });
+    });
+    if (!isDryRun) await settleResolved(options);
+  }
+  const displaced = new Set<string>();
+  for (const part of shares) {
     const change = await untilSettled('backfill of Silver', async () => {
-      const { bronze, silver } = await stateOf(options);
-      return backfillKeys({ index, of: parts }, { bronze, snapshot: silver }, options);
+      const { bronze, silver, lostBeforeUs } = await stateOf(options);
+      return backfillKeys(part, { bronze, snapshot: silver }, { ...range, lostBeforeUs });
     });
     for (const term of ['replaced', 'inserted', 'deleted', 'unchanged'] as const) report[term] += change[term];
+    if (!isAllDays(days)) for (const place of change.displaced) displaced.add(place);
   }
-  for (let index = 0; index < parts; index++) {
+  for (const part of shares) {
     const change = await untilSettled('backfill of quarantine', async () => {
-      if (!options.isDryRun) {
+      if (!isDryRun) {
         await settle(options);
         // A time later than that of a replay which Silver waits for would pass over it.
         await settlePending({ ...options, judge: options.unrouted });
       }
-      return backfillRejected({ index, of: parts }, await stateOf(options), options);
+      return backfillRejected(part, await stateOf(options), { ...range, displaced });
     });
     for (const { reason } of change.opened) report.rejected[reason] = (report.rejected[reason] ?? 0) + 1;
     report.changedReasons += change.changed.length;
-    if (!options.isDryRun && change.opened.length > 0) await settle(options);
+    if (!isDryRun && change.opened.length > 0) await settle(options);
   }
   return report;
 }
 
-/** A record that changes sides between pipelines would have to leave one's counts and enter the other's. */
-function checkNotRouted({ name, topics }: Pipeline): void {
+/** A record that changes sides between pipelines would have to leave one's counts and enter the other's; which ones did, the counts alone can't tell. */
+async function checkRoutes({ silver, bronze }: State, options: BackfillOptions): Promise<void> {
+  const { name, topics } = options.pipeline;
   const routed = topics.find(({ where }) => where !== null);
-  if (!routed) return;
-  throw new ConfigError('backfill/routed', `backfill of Silver: pipeline ${name} takes a part of topic ${routed.name}, and which part is not recounted yet; nothing was changed: a new lake over the same topic is the way for now`);
+  if (routed) {
+    throw new ConfigError('backfill/routed', `backfill of Silver: pipeline ${name} takes a part of topic ${routed.name}, and which part is not recounted yet; nothing was changed: a new lake over the same topic is the way for now`);
+  }
+  const left = new Map<string, bigint>();
+  for (const appId of silver.txns.keys()) {
+    const counted = parseCountAppId(appId);
+    if (counted?.term === 'elsewhere') left.set(laneName(counted.lane), progressOf(silver, appId)!);
+  }
+  await eachBronzeRow(options, bronze, (row, payload) => {
+    const { kind } = options.judge({ ...payload, topic: row.topic, kafkaTimestampMs: row.kafkaTimestampMs });
+    if (kind === 'elsewhere') left.set(laneName(row), (left.get(laneName(row)) ?? 0n) - 1n);
+  });
+  const [moved] = [...left].filter(([, rows]) => rows !== 0n);
+  if (moved === undefined) return;
+  throw new ConfigError('backfill/routed', `backfill of Silver: of ${moved[0]}, ${moved[1] < 0n ? `${-moved[1]} rows more` : `${moved[1]} rows fewer`} are other pipelines' by the files of now than by those refine has gone by; that is not recounted yet. Nothing was changed: name the topics as before, or start a new lake`);
 }
 
 /** Rows that expired are counted, and would be found in Bronze and counted once more. */
@@ -93,16 +135,31 @@ async function settle(options: BackfillOptions): Promise<void> {
   });
 }
 
-async function freshTables(options: BackfillOptions): Promise<{ silver: Snapshot; quarantine: Snapshot }> {
-  const silver = await freshSilver(options);
-  const table = await options.lake.table(QUARANTINE);
-  await table.delta.refresh();
-  return { silver, quarantine: await checkGeneration(table.delta, options.lake.definition(QUARANTINE)) };
+/** What was resolved and not counted, by whom ever; rows that a backfill had opened and not counted go before. */
+async function settleResolved(options: BackfillOptions): Promise<number> {
+  return untilSettled('counting resolved rows', async () => {
+    if (!options.isDryRun) await settle(options);
+    return countResolved(await freshTables(options), options);
+  });
 }
 
-async function stateOf(options: BackfillOptions): Promise<{ silver: Snapshot; quarantine: Snapshot; bronze: Snapshot; bronzeRows: bigint }> {
+/** Silver before quarantine: rows that it does not leave to refine stay as they are. A dry run raises no generation. */
+async function freshTables({ lake, isDryRun }: BackfillOptions): Promise<{ silver: Snapshot; quarantine: Snapshot }> {
+  const fresh = async (name: string) => {
+    const { delta } = await lake.table(name);
+    await delta.refresh();
+    return isDryRun ? plannedGeneration(delta, lake.definition(name)) : checkGeneration(delta, lake.definition(name));
+  };
+  const silver = await fresh(SILVER);
+  return { silver, quarantine: await fresh(QUARANTINE) };
+}
+
+async function stateOf(options: BackfillOptions): Promise<State> {
+  const { lake, days = ALL_DAYS } = options;
   const tables = await freshTables(options);
   const bronzeRows = [...tables.silver.txns.keys()].reduce((sum, appId) => (parseCountAppId(appId)?.term === 'bronze' ? sum + progressOf(tables.silver, appId)! : sum), 0n);
-  const { refined } = await settledBy(options.lake, tables.silver);
-  return { ...tables, bronze: await consumedBronze(options.lake, refined < 0n ? 0n : refined, bronzeRows), bronzeRows };
+  const { refined } = await settledBy(lake, tables.silver);
+  const bronze = await consumedBronze(lake, refined, { countedRows: bronzeRows, days });
+  const lostBefore = expiredBefore((await lake.table(BRONZE)).delta.snapshot);
+  return { ...tables, bronze, bronzeRows, lostBeforeUs: lostBefore === null ? null : BigInt(lostBefore) * US_PER_DAY };
 }

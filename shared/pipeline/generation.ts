@@ -2,6 +2,7 @@ import { sqlType } from '../columnar/sql-type.ts';
 import type { MetaData } from '../delta/actions.ts';
 import { TRANSACTION_RETENTION } from '../delta/interval.ts';
 import { metaDataActions } from '../delta/operations/alter.ts';
+import { parseSchema } from '../delta/schema.ts';
 import type { Snapshot } from '../delta/snapshot.ts';
 import type { DeltaTable, TableDefinition } from '../delta/table.ts';
 import { ConfigError, ConflictError } from '../errors.ts';
@@ -45,6 +46,13 @@ export async function checkGeneration(table: DeltaTable, definition: TableDefini
     await table.commit(snapshot, { operation: 'SET TBLPROPERTIES', actions: metaDataActions(snapshot, raisedMetaData(snapshot, definition), definition.name), reads: 'table' });
   }
   throw new ConflictError('pipeline/generation', `raising assay.generation of ${definition.name}: lost ${RAISE_ATTEMPTS_MAX} times to other commits; run again`);
+}
+
+/** The newest snapshot as a commit of ours would find it, without raising anything: for plans. Failures: those of `checkGeneration`. */
+export function plannedGeneration({ snapshot }: DeltaTable, definition: TableDefinition): Snapshot {
+  if (judgeGeneration(snapshot.metaData, definition) === 'current') return snapshot;
+  const metaData = raisedMetaData(snapshot, definition);
+  return { ...snapshot, metaData, schema: parseSchema(metaData.schemaString) };
 }
 
 /** Which rows are versions of one another, and which is the newest, was decided by these. A table of before they were written down has neither. */

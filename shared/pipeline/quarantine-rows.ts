@@ -55,7 +55,7 @@ export function opensUs(openMs: bigint): bigint {
 }
 
 /** Opened by a backfill, and counted. */
-function isOpened({ refined, replayedMs }: Settled): Predicate {
+export function isOpened({ refined, replayedMs }: Settled): Predicate {
   return and(compare('bronze_version', '<=', refined), compare('resolved_at', '<', 0n), compare('resolved_at', '>=', opensUs(replayedMs)));
 }
 
