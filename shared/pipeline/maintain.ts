@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { AddFile } from '../delta/actions.ts';
-import { areLive, compactFiles } from '../delta/operations/optimize.ts';
+import { compactFiles, liveNow } from '../delta/operations/optimize.ts';
 import type { RowTable } from '../delta/operations/row-table.ts';
 import { vacuum } from '../delta/operations/vacuum.ts';
 import type { Snapshot } from '../delta/snapshot.ts';
@@ -118,9 +118,10 @@ async function perform(step: RewriteStep | UpkeepStep, options: MaintainOptions)
   return {};
 }
 
-async function rewrite(table: RowTable, { kind, inputs }: RewriteStep, { pipeline, observe }: MaintainOptions): Promise<StepDone> {
+async function rewrite(table: RowTable, { kind, inputs: planned }: RewriteStep, { pipeline, observe }: MaintainOptions): Promise<StepDone> {
   const { snapshot } = table.delta;
-  if (!areLive(snapshot, inputs)) return {};
+  const inputs = liveNow(snapshot, planned);
+  if (inputs === null) return {};
   const done = observe(kind);
   const transaction = await compactFiles(table, snapshot, inputs, kind === 'zorder' ? { zOrderBy: pipeline.zOrderBy } : {});
   const outcome = await table.delta.commit(snapshot, transaction);

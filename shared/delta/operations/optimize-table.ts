@@ -1,7 +1,7 @@
 import type { AddFile } from '../actions.ts';
 import type { Snapshot } from '../snapshot.ts';
 import { fieldOf } from '../schema.ts';
-import { areLive, compactFiles } from './optimize.ts';
+import { compactFiles, liveNow } from './optimize.ts';
 import { planClustering } from './plan-clustering.ts';
 import { planBins } from './plan-compaction.ts';
 import type { RowTable } from './row-table.ts';
@@ -72,8 +72,9 @@ export function planOptimize(snapshot: Snapshot, { zOrderBy = [], purge = false 
 /** Null: somebody else had changed these files. */
 async function rewrite(table: RowTable, bin: readonly AddFile[], zOrderBy: readonly string[]): Promise<AddFile[] | null> {
   const { snapshot } = table.delta;
-  if (!areLive(snapshot, bin)) return null;
-  const transaction = await compactFiles(table, snapshot, bin, { zOrderBy });
+  const inputs = liveNow(snapshot, bin);
+  if (inputs === null) return null;
+  const transaction = await compactFiles(table, snapshot, inputs, { zOrderBy });
   const outcome = await table.delta.commit(snapshot, transaction);
   return outcome.kind === 'clash' ? null : transaction.actions.flatMap(({ add }) => (add ? [add] : []));
 }

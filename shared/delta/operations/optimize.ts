@@ -1,5 +1,5 @@
 import { assert } from '../../errors.ts';
-import { fileKey, removeOf } from '../actions.ts';
+import { removeOf } from '../actions.ts';
 import type { Action, AddFile } from '../actions.ts';
 import type { Transaction } from '../commit.ts';
 import { withVector } from '../deletion-vector-file.ts';
@@ -103,7 +103,13 @@ async function goneFromOutput({ table, inputs, deletedBefore }: Rewrite, live: R
   return BigInt64Array.from(gone);
 }
 
-/** Whether all of these are still live under the same vectors: a plan made on an older snapshot must not bring back rows replaced since. */
-export function areLive(snapshot: Snapshot, files: readonly AddFile[]): boolean {
-  return files.every((file) => snapshot.files.has(fileKey(file)));
+/**
+ * The files of a plan made on an older snapshot as they are now, under their vectors of now: those of then would bring back rows replaced since.
+ * Null where one is gone.
+ */
+export function liveNow(snapshot: Snapshot, files: readonly AddFile[]): AddFile[] | null {
+  const paths = new Set(files.map(({ path }) => path));
+  const live = new Map([...snapshot.files.values()].flatMap((file) => (paths.has(file.path) ? [[file.path, file] as const] : [])));
+  const now = files.flatMap(({ path }) => live.get(path) ?? []);
+  return now.length === files.length ? now : null;
 }
