@@ -11,6 +11,7 @@ import { scanLive } from '../../shared/delta/operations/scan.ts';
 import { transactionOf } from '../../shared/delta/operations/transaction.ts';
 import { upsert } from '../../shared/delta/operations/upsert.ts';
 import { field, struct } from '../../shared/delta/schema.ts';
+import { STATISTICS_COLUMNS } from '../../shared/delta/stats.ts';
 import { DeltaTable } from '../../shared/delta/table.ts';
 import { untilSettled } from '../../shared/delta/until-settled.ts';
 import { seededRandom } from '../../shared/model/random.ts';
@@ -31,7 +32,8 @@ export async function openUpserted(folder: string, name: string): Promise<Upsert
   const store = new FileStore({ dir: join(folder, 'table') });
   const engine = new Engine({ memoryMb: 256, threads: 1, tempDir: join(tempDir, 'spill') });
   const duck = duckOver(store, { engine, tempDir, cacheBytesMax: 1e9, clock: systemClock });
-  const definition = { name: 'upserted', description: '', schema: SCHEMA, partitionColumns: ['part'], configuration: { 'delta.enableDeletionVectors': 'true' } };
+  // The list of columns with statistics is heeded by every engine that writes here.
+  const definition = { name: 'upserted', description: '', schema: SCHEMA, partitionColumns: ['part'], configuration: { 'delta.enableDeletionVectors': 'true', [STATISTICS_COLUMNS]: '`id`,n' } };
   const delta = await DeltaTable.ensure({ store, codec: duck.codec, table: 'upserted' }, definition, systemClock);
   return { delta, engine: duck.engine, folder: '', clock: systemClock, close: () => engine.close() };
 }
