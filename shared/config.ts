@@ -149,7 +149,7 @@ const settings = {
   monitorSchedule: schedule('MONITOR_SCHEDULE', 'When freshness, balance and cost are written to the log tables.', { default: '10 */5 * * * *' }),
   trainRowsMin: integer('TRAIN_ROWS_MIN', [2, 10_000_000], 'Fewer Silver rows than this replace no model. The first model of a lake is trained on what there is, where the shipped one does not fit.', { default: '1000', unit: 'rows' }),
   retrainAfterMs: integer('RETRAIN_AFTER_MS', [60_000, 31_536_000_000], 'A model older than this is trained anew, if Silver has grown.', { default: dayMs, unit: 'ms' }),
-  checkpointInterval: integer('CHECKPOINT_INTERVAL', [1, 10_000], 'Versions from one Delta checkpoint to the next.', { default: '10', unit: 'versions' }),
+  checkpointInterval: integer('CHECKPOINT_INTERVAL', [1, 10_000], 'Versions from one Delta checkpoint to the next; of a large table more, up to 500.', { default: '10', unit: 'versions' }),
   bronzeRetentionDays: days('BRONZE_RETENTION_DAYS', [32, 36_500], 'Bronze\'s days older than this expire, once every pipeline has refined them; empty: kept for ever. Longer than the log (30 days), so that no restore reaches them. What has expired can\'t be recomputed by `assay backfill`.'),
   quarantineRetentionDays: days('QUARANTINE_RETENTION_DAYS', [32, 36_500], 'Rows of quarantine older than this expire, open or resolved; empty: kept for ever. Afterwards `assay backfill` refuses.'),
   logRetentionDays: days('LOG_RETENTION_DAYS', [1, 36_500], 'Rows of `monitor_logs`, `cluster_logs`, `benchmark_logs` and `pipeline_runs` older than this expire; empty: kept for ever.'),

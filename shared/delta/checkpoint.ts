@@ -10,16 +10,16 @@ import type { Snapshot } from './snapshot.ts';
 
 /** A checkpoint of this many entries, some 20 kB, is worth an interval; a larger one as many more. A reader has the commits since then to get, so not for ever. */
 const ENTRIES_PER_INTERVAL = 250;
-const INTERVALS_MAX = 50;
+const VERSIONS_MAX = 500n;
 
 /**
- * Whether a checkpoint is due: `interval` versions since the newest one; more, up to fifty times as many, where the table has thousands of files and
- * tombstones. A checkpoint costs what the table has and a commit what it adds, so with a fixed interval checkpoints would outweigh the data.
+ * Whether a checkpoint is due: `interval` versions since the newest one; more, but no more than 500, where the table has many files and tombstones. A
+ * checkpoint costs what the table has and a commit what it adds, so with a fixed interval checkpoints would outweigh the data.
  */
-export function checkpointDue(snapshot: Snapshot, interval: bigint): boolean {
-  const entries = snapshot.files.size + snapshot.tombstones.size;
-  const intervals = Math.min(INTERVALS_MAX, Math.max(1, Math.floor(entries / ENTRIES_PER_INTERVAL)));
-  return snapshot.version - snapshot.checkpointVersion >= interval * BigInt(intervals) && snapshot.version > 0n;
+export function checkpointDue({ version, checkpointVersion, files, tombstones }: Snapshot, interval: bigint): boolean {
+  const intervals = BigInt(Math.max(1, Math.floor((files.size + tombstones.size) / ENTRIES_PER_INTERVAL)));
+  const scaled = interval * intervals < VERSIONS_MAX ? interval * intervals : VERSIONS_MAX;
+  return version > 0n && version - checkpointVersion >= (interval > scaled ? interval : scaled);
 }
 
 /**
