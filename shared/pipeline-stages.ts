@@ -53,8 +53,8 @@ export function pipelineStages(own: PipelineLake, options: StagesOptions): Pipel
   return {
     name,
     task: (stage) => (isFirst ? stage : `${name}.${stage}`),
-    refine: () => refine({ ...common, judge, readsHeaders: router?.readsHeaders ?? false, lateAfterMs: config.lateAfterMs, sliceRows: config.sliceRows, sliceBytes: config.sliceMb * 1024 * 1024 }),
-    score: () => score({ ...common, champions, sliceRows: config.sliceRows }),
+    refine: () => refine({ ...common, say, judge, readsHeaders: router?.readsHeaders ?? false, lateAfterMs: config.lateAfterMs, sliceRows: config.sliceRows, sliceBytes: config.sliceMb * 1024 * 1024 }),
+    score: () => score({ ...common, say, champions, sliceRows: config.sliceRows }),
     train: () => train(champions, config, clock),
     maintain: () => maintain({ ...maintenanceOf(own, options), vacuumed }),
     monitor: async () => {

@@ -1,4 +1,6 @@
+import type { Predicate } from '../columnar/predicate.ts';
 import type { ReadColumn } from '../columnar/relation.ts';
+import type { AddFile } from '../delta/actions.ts';
 import { scanLive } from '../delta/operations/scan.ts';
 import type { Snapshot } from '../delta/snapshot.ts';
 import { TableError } from '../errors.ts';
@@ -58,13 +60,15 @@ export async function consumedBronze(lake: Lake, refined: bigint, { countedRows,
 const COLUMNS: readonly ReadColumn[] = [...SOURCE_COLUMNS, 'kafka_timestamp', 'value', 'value_bytes', 'ingested_at'];
 type Columns = [string[], string[], number[], bigint[], (bigint | null)[], (string | null)[], (Uint8Array | null)[], (bigint | null)[], (readonly RecordHeader[] | null)[] | undefined];
 
-/** Every row of a version of Bronze, ready for the judge. A row is said to be of the version that is read here, for which commit brought it the log may have forgotten. */
+/** Every row of a version of Bronze, or some, ready for the judge. A row is said to be of the version that is read here, for which commit brought it the log may have forgotten. */
 export async function eachBronzeRow(
   { lake, judge, readsHeaders }: { lake: Lake; judge: RoutedJudge; readsHeaders?: boolean }, snapshot: Snapshot, take: (row: BronzePlace, payload: Payload) => void,
+  some: { readonly files?: Iterable<AddFile>; readonly where?: Predicate } = {},
 ): Promise<void> {
   const bronze = await lake.table(BRONZE);
   await lake.engine.session(async (session) => {
-    for await (const { rows, columns } of session.chunks(await scanLive(session, bronze, snapshot), readsHeaders ? [...COLUMNS, 'headers'] : COLUMNS)) {
+    const scan = await scanLive(session, bronze, snapshot, some.files);
+    for await (const { rows, columns } of session.chunks(some.where ? session.where(scan, some.where) : scan, readsHeaders ? [...COLUMNS, 'headers'] : COLUMNS)) {
       const [topic, incarnation, partition, offset, kafka, value, bytes, ingested, headers] = columns as unknown as Columns;
       await judge.prepare?.(Array.from({ length: rows }, (_row, i) => ({ topic: topic[i], value: value[i], valueBytes: bytes[i], kafkaTimestampMs: null })));
       for (let i = 0; i < rows; i++) {

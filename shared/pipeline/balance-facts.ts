@@ -18,6 +18,7 @@ import { clipRanges, countOffsets } from './offset-ranges.ts';
 import type { OffsetRange } from './offset-ranges.ts';
 import { isOpen, settledBy } from './quarantine-rows.ts';
 import type { Settled } from './quarantine-rows.ts';
+import { isRereading } from './reread.ts';
 import { stageAppId } from './stage.ts';
 import { BRONZE, GOLD, OFFSET_GAPS, QUARANTINE, SILVER } from './tables.ts';
 
@@ -35,7 +36,8 @@ export async function readBalanceFacts(lake: Lake): Promise<BalanceFacts> {
   const bronzeNow = await bronze.delta.refresh();
   const refined = progressOf(silverNow, stageAppId('refine', bronzeNow.metaData.id)) ?? -1n;
   const scored = progressOf(goldNow, stageAppId('score', silverNow.metaData.id)) ?? -1n;
-  const bronzeAtSilver = await snapshotAt(bronze, refined);
+  // While refine reads Bronze whole, what it has read is no version's.
+  const bronzeAtSilver = isRereading({ silver: silverNow, from: refined }, bronzeNow.metaData.id) ? 'gone' : await snapshotAt(bronze, refined);
   const silverAtGold = await snapshotAt(silver, scored);
   const listed = await readGaps(gaps);
   const lanes = [...bronzeNow.txns.keys()].map(parseLaneAppId).filter((lane) => lane !== null);

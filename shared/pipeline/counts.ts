@@ -54,6 +54,11 @@ export class Tally {
     for (const { lane, counts } of other.#lanes.values()) for (const term of TERMS) if (counts[term] !== 0) this.add(term, lane, counts[term]);
   }
 
+  /** What became of the rows is as many as were read, whatever was read before: of a source that is read again (`reread.ts`). */
+  readAgain(): void {
+    for (const { counts } of this.#lanes.values()) counts.bronze = TERMS.reduce((sum, term) => (term === 'bronze' ? sum : sum + counts[term]), 0);
+  }
+
   /** The new totals of every touched lane; all terms, so that an absent one always means an unknown one. */
   txns(snapshot: Snapshot, nowMs: number): Action[] {
     return [...this.#lanes.values()].flatMap(({ lane, counts }) => TERMS.map((term) => {

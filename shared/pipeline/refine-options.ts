@@ -16,6 +16,8 @@ export interface RefineOptions {
   readonly checkpointInterval: bigint;
   readonly clock: Clock;
   readonly observe: WriteObserver;
+  /** For people: that something is read again whole. */
+  readonly say?: ((line: string) => void) | undefined;
 }
 
 /** Of the stage itself: it leaves rows to other pipelines. */

@@ -2,14 +2,18 @@ import { FILE } from '../columnar/relation.ts';
 import type { ReadColumn } from '../columnar/relation.ts';
 import { scanFiles } from '../delta/operations/scan.ts';
 import { progressOf } from '../delta/snapshot.ts';
+import type { Snapshot } from '../delta/snapshot.ts';
+import type { DeltaTable } from '../delta/table.ts';
 import { untilSettled } from '../delta/until-settled.ts';
 import { TableError } from '../errors.ts';
 import type { Lane } from './bronze-plan.ts';
 import { Tally } from './counts.ts';
 import { checkGeneration } from './generation.ts';
+import { isGone } from './gone.ts';
 import { replaceQuarantine } from './quarantine.ts';
 import { RefineBatch } from './refine-batch.ts';
 import type { RoutedRefineOptions } from './refine-options.ts';
+import { isRereading, reread } from './reread.ts';
 import { mergeIntoSilver } from './silver.ts';
 import type { RecordHeader } from './route.ts';
 import { isRemoving, nextSlice } from './slice.ts';
@@ -39,11 +43,13 @@ export async function refine(options: RoutedRefineOptions): Promise<StageOutcome
     if (quarantined.version !== seen) return null;
     checkSourceUnchanged(REFINE, bronze.delta.id, snapshot.txns.keys());
     const from = progressOf(snapshot, stageAppId(REFINE, bronze.delta.id)) ?? -1n;
-    const next = await nextSlice(bronze.delta, { from, upTo: source.version, rowsMax: options.sliceRows, bytesMax: options.sliceBytes });
-    if (next === null) return { kind: 'nothing-to-do' };
-    const slice = upToRemoval(next);
+    const state = { bronze: source, silver: snapshot, quarantine: quarantined, from };
+    if (isRereading(state, bronze.delta.id)) return reread(state, options);
     const tally = new Tally();
-    const batch = await judgeSlice(slice, tally, options);
+    const judged = await judgeNext(from, source, tally, options);
+    if (judged === 'gone') return isOvertaken(silver.delta, bronze.delta.id, from).then((overtaken) => (overtaken ? null : reread(state, options)));
+    if (judged === null) return { kind: 'nothing-to-do' };
+    const { slice, batch } = judged;
     for (const { row } of batch.rejected) tally.add('quarantine', row);
     tally.merge(batch.elsewhere);
     if (!(await replaceQuarantine({ slice, rejected: batch.rejected, snapshot: quarantined }, options))) return null;
@@ -53,6 +59,25 @@ export async function refine(options: RoutedRefineOptions): Promise<StageOutcome
   // Bronze's, too: its snapshot was just refreshed here, and ingest should not wait for it.
   for (const { delta } of [bronze, silver, quarantine]) await delta.checkpointIfDue(checkpointInterval);
   return outcome;
+}
+
+/** Null: there is nothing. `gone`: there is, and it can't be read any more. */
+async function judgeNext(from: bigint, source: Snapshot, tally: Tally, options: RoutedRefineOptions): Promise<{ slice: Slice; batch: RefineBatch } | 'gone' | null> {
+  const { delta } = await options.lake.table(BRONZE);
+  try {
+    const next = await nextSlice(delta, { from, upTo: source.version, rowsMax: options.sliceRows, bytesMax: options.sliceBytes });
+    if (next === null) return null;
+    const slice = upToRemoval(next);
+    return { slice, batch: await judgeSlice(slice, tally, options) };
+  } catch (error) {
+    if (isGone(error)) return 'gone';
+    throw error;
+  }
+}
+
+/** What is gone may be what others have consumed while this worker slept. */
+async function isOvertaken(silver: DeltaTable, bronzeId: string, from: bigint): Promise<boolean> {
+  return (progressOf(await silver.refresh(), stageAppId(REFINE, bronzeId)) ?? -1n) > from;
 }
 
 /** What lies before a removal, which may be a mistake that must not spread. TableError `pipeline/foreign-removal` once it is next. */

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { LoadColumn } from '../columnar/load-column.ts';
+import { compare } from '../columnar/predicate.ts';
 import { CHANGE, FILE } from '../columnar/relation.ts';
 import type { Relation, RelationSession } from '../columnar/relation.ts';
 import { TableError } from '../errors.ts';
@@ -9,6 +10,7 @@ import { changesSince } from '../delta/operations/changes.ts';
 import type { NetChanges } from '../delta/operations/changes.ts';
 import { findByKey } from '../delta/operations/lookup.ts';
 import type { RowTable } from '../delta/operations/row-table.ts';
+import { scanLive } from '../delta/operations/scan.ts';
 import { transactionOf } from '../delta/operations/transaction.ts';
 import type { PlannedChange } from '../delta/operations/upsert.ts';
 import { progressOf } from '../delta/snapshot.ts';
@@ -17,12 +19,14 @@ import { untilSettled } from '../delta/until-settled.ts';
 import { reasonFor } from '../model/reason.ts';
 import type { Champion } from './champion.ts';
 import type { Pipeline } from './definition.ts';
+import { parseCountAppId } from './counts.ts';
 import { checkGeneration } from './generation.ts';
+import { isGone } from './gone.ts';
 import type { Lake } from './lake.ts';
 import type { WriteObserver } from './observer.ts';
 import { nextSlice } from './slice.ts';
 import type { Slice } from './slice.ts';
-import { checkSourceUnchanged, isConsumed, stageAppId } from './stage.ts';
+import { checkSourceUnchanged, isConsumed, rowsOf, stageAppId } from './stage.ts';
 import type { StageOutcome } from './stage.ts';
 import { GOLD, POSITION, SILVER, SOURCE_COLUMNS, goldSourceColumns } from './tables.ts';
 import { copyNumbers } from './training-data.ts';
@@ -38,6 +42,8 @@ export interface ScoreOptions {
   readonly checkpointInterval: bigint;
   readonly clock: Clock;
   readonly observe: WriteObserver;
+  /** For people: that Silver is read whole. */
+  readonly say?: ((line: string) => void) | undefined;
 }
 
 /** One slice of Silver's changes into Gold: features, scores, one upsert with its two txns (semantics.md, section 7). */
@@ -52,30 +58,42 @@ export async function score(options: ScoreOptions): Promise<StageOutcome> {
     const snapshot = await checkGeneration(gold.delta, lake.definition(GOLD));
     checkSourceUnchanged(SCORE, silver.delta.id, snapshot.txns.keys());
     const from = progressOf(snapshot, stageAppId(SCORE, silver.delta.id)) ?? -1n;
-    const upTo = source.version;
-    for (let rowsMax = options.sliceRows; ; rowsMax *= 4) {
-      const slice = await nextSlice(silver.delta, { from, upTo, rowsMax });
-      if (slice === null) return { kind: 'nothing-to-do' };
-      const work = { snapshot, source, gold, silver };
-      const result = await scoreSlice({ ...work, slice }, options);
-      if (!(result instanceof ForeignRemoval)) return result;
-      const before = upToVersion(slice, result.version);
-      if (before) return settled(await scoreSlice({ ...work, slice: before }, options));
-      // It may be undone by what comes next, as a restore does: seen together they are no change.
-      if (!slice.more) return settled(result);
+    const work = { snapshot, source, gold, silver };
+    try {
+      return await scoreNext(work, from, options);
+    } catch (error) {
+      if (!isGone(error)) throw error;
+      // What is gone may be what others have consumed while this worker slept.
+      if ((progressOf(await gold.delta.refresh(), stageAppId(SCORE, silver.delta.id)) ?? -1n) > from) return null;
+      return scoreDifference(work, from, options);
     }
   });
   await gold.delta.checkpointIfDue(options.checkpointInterval);
   return outcome;
 }
 
-interface Work {
-  readonly slice: Slice;
+/** Null: overtaken, plan again. */
+async function scoreNext(work: Tables, from: bigint, options: ScoreOptions): Promise<StageOutcome | null> {
+  for (let rowsMax = options.sliceRows; ; rowsMax *= 4) {
+    const slice = await nextSlice(work.silver.delta, { from, upTo: work.source.version, rowsMax });
+    if (slice === null) return { kind: 'nothing-to-do' };
+    const result = await scoreSlice({ ...work, slice }, options);
+    if (!(result instanceof ForeignRemoval)) return result;
+    const before = upToVersion(slice, result.version);
+    if (before) return settled(await scoreSlice({ ...work, slice: before }, options));
+    // It may be undone by what comes next, as a restore does: seen together they are no change.
+    if (!slice.more) return settled(result);
+  }
+}
+
+interface Tables {
   readonly snapshot: Snapshot;
   readonly source: Snapshot;
   readonly gold: RowTable;
   readonly silver: RowTable;
 }
+
+type Work = Tables & { readonly slice: Slice };
 
 /** A removal that nobody explains may be a mistake that must not spread (semantics.md, section 6). */
 class ForeignRemoval {
@@ -135,14 +153,66 @@ async function planGold({ slice, snapshot, source, gold, silver }: Work, options
     const foreign = foreignRemoval(changes, silver, slice);
     if (foreign) return foreign;
     const came = session.select(session.where(changes.rows, { op: '<>', column: CHANGE, value: 'removed' }), columns);
-    const keys = session.union(session.select(came, key), ...goneKeys(session, changes, key));
-    const rows = await session.count(came);
-    // Without rows there is nothing to choose a model by.
-    const add = rows === 0 ? null : await loadScores(session, came, { champion: await options.champions.current(), rows, nowMs }, options.pipeline);
-    const found = await findByKey(session, gold, snapshot, { keys, key });
-    const remove = found ? await positionsOf(session, found.rows, found.files) : new Map<AddFile, BigInt64Array>();
-    return { ...(await changeRows(session, gold, snapshot, { remove, add })), remove, found: { key }, rows };
+    return putScores(session, { gold, snapshot, came, keys: session.union(session.select(came, key), ...goneKeys(session, changes, key)) }, options, nowMs);
   });
+}
+
+interface Scoring {
+  readonly gold: RowTable;
+  readonly snapshot: Snapshot;
+  /** Rows of Silver. */
+  readonly came: Relation;
+  /** Whose rows of Gold go. */
+  readonly keys: Relation;
+}
+
+async function putScores(session: RelationSession, { gold, snapshot, came, keys }: Scoring, options: ScoreOptions, nowMs: number): Promise<PlannedGold> {
+  const { key } = options.pipeline;
+  const rows = await session.count(came);
+  // Without rows there is nothing to choose a model by.
+  const add = rows === 0 ? null : await loadScores(session, came, { champion: await options.champions.current(), rows, nowMs }, options.pipeline);
+  const found = await findByKey(session, gold, snapshot, { keys, key });
+  const remove = found ? await positionsOf(session, found.rows, found.files) : new Map<AddFile, BigInt64Array>();
+  return { ...(await changeRows(session, gold, snapshot, { remove, add })), remove, found: { key }, rows };
+}
+
+const PLACE = 'place of the difference';
+
+/**
+ * What sets Gold apart from Silver as it is, by key, for versions in between are gone (semantics.md, section 6): at most `sliceRows` rows. Only with the
+ * last of them is Silver's version consumed; until then the difference is taken anew. TableError `pipeline/foreign-removal` where Silver does
+ * not have the rows that refine has counted. Null: overtaken.
+ */
+async function scoreDifference({ snapshot, source, gold, silver }: Tables, from: bigint, options: ScoreOptions): Promise<StageOutcome | null> {
+  checkCounted(source);
+  const { lake, clock, pipeline: { key, eventTime }, sliceRows, say } = options;
+  const [columns, nowMs, id, done] = [goldSourceColumns(options.pipeline), clock.nowMs(), silver.delta.id, options.observe('gold_write')];
+  const why = `versions after ${from} are gone`;
+  say?.(`score: ${SILVER}'s ${why} from its log, or their files from storage; comparing its version ${source.version} with ${GOLD}`);
+  const { planned, more } = await lake.engine.session(async (session) => {
+    const [is, was] = [await scanLive(session, silver, source), await scanLive(session, gold, snapshot)];
+    const net = await session.net({ added: session.select(is, columns), removed: session.select(was, [...columns, FILE]) }, { key, columns });
+    const changes = await session.numbered(net, [...new Set([eventTime, ...key])], PLACE);
+    const some = session.where(changes, compare(PLACE, '<', sliceRows));
+    const came = session.select(session.where(some, compare(CHANGE, '<>', 'removed')), columns);
+    return { planned: await putScores(session, { gold, snapshot, came, keys: session.select(some, key) }, options, nowMs), more: (await session.count(changes)) > sliceRows };
+  });
+  const progress = [{ txn: { appId: stageAppId(SCORE, id), version: source.version, lastUpdated: nowMs } }, { txn: { appId: stageAppId('score-from', id), version: from, lastUpdated: nowMs } }];
+  const outcome = await gold.delta.commit(snapshot, transactionOf(gold, snapshot, planned, {
+    operation: 'MERGE', operationParameters: { reread: JSON.stringify(`${SILVER} version ${source.version}: ${why}`) },
+    operationMetrics: { numSourceRows: String(planned.rows) }, removalIntent: 'replace', actions: more ? [] : progress,
+  }));
+  if (outcome.kind === 'clash') return null;
+  done({ rows: planned.rows, adds: planned.adds });
+  return { kind: 'committed', rows: planned.rows, version: outcome.snapshot.version, more };
+}
+
+/** A removal that nobody explains may be a mistake that must not spread; which version it was, the log does not tell any more. */
+function checkCounted(silver: Snapshot): void {
+  const counts = [...silver.txns.keys()].filter((appId) => parseCountAppId(appId)?.term === 'silver').map((appId) => progressOf(silver, appId)!);
+  const [counted, rows] = [counts.reduce((a, b) => a + b, 0n), rowsOf(silver.files.values())];
+  if (counts.length === 0 || rows === counted) return;
+  throw new TableError('pipeline/foreign-removal', `${SILVER} version ${silver.version} has ${rows} rows, refine has counted ${counted}; score does not compare it with ${GOLD} before they are the same: restore ${SILVER}`);
 }
 
 function foreignRemoval({ removals }: NetChanges, { delta: { source: { table } } }: RowTable, { from, to }: Slice): ForeignRemoval | null {

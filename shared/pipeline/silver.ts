@@ -22,6 +22,8 @@ export interface SilverMerge {
   readonly snapshot: Snapshot;
   /** What is consumed once this is committed. */
   readonly progress: { readonly appId: string; readonly version: bigint };
+  /** Of a source that is read again: its rows may have been counted before. */
+  readonly isAgain?: boolean;
   /** Beside Silver's own. */
   readonly metrics?: Readonly<Record<string, string>>;
 }
@@ -52,6 +54,7 @@ export async function mergeIntoSilver(merge: SilverMerge, options: Omit<RefineOp
     const change = await changeRows(session, table, merge.snapshot, { remove, add });
     return { ...change, remove, found: { key }, winners: winners.length };
   });
+  if (merge.isAgain) tally.readAgain();
   const outcome = await table.delta.commit(merge.snapshot, transactionOf(table, merge.snapshot, planned, {
     operation: 'MERGE',
     operationParameters: { predicate: JSON.stringify(key.map((column) => `t.${column} = s.${column}`).join(' AND ')) },

@@ -49,7 +49,7 @@ export async function nextSlice(source: DeltaTable, { from, upTo, rowsMax, bytes
   return { from, to, versions, more: to < upTo };
 }
 
-function payloadBytes(adds: readonly AddFile[]): number {
+export function payloadBytes(adds: readonly AddFile[]): number {
   return adds.reduce((sum, { size, tags }) => sum + (Number(tags?.[PAYLOAD_BYTES] ?? NaN) || size * BYTES_OF_A_STORED_BYTE), 0);
 }
 

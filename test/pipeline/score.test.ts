@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { progressOf } from '../../shared/delta/snapshot.ts';
+import { commitKey } from '../../shared/delta/log-path.ts';
 import { TableError } from '../../shared/errors.ts';
 import { beforeCommit, liveFiles, rewriteTable } from '../support/foreign-commit.ts';
 import { OpenLakes, range } from '../support/lakes.ts';
@@ -167,5 +168,55 @@ describe('the model', () => {
     expect(await history()).toHaveLength(1);
     expect(new Set((await scores()).map((row) => row['model_version'])).size).toBe(1);
     await expectGoldIsSilver();
+  });
+});
+
+describe('Silver\'s versions are gone that score has yet to read', () => {
+  /** Everything below a checkpoint of the newest version, as an operator cleans who does not ask. */
+  const cleanLog = async () => {
+    const { delta } = await lake.lake.table('silver_events');
+    const { version } = await delta.refresh();
+    await delta.checkpoint();
+    for (let each = 0n; each < version; each++) await delta.source.store.delete(commitKey(each));
+  };
+  const history = async () => {
+    await land(['kept', { value: '1' }], ['moved', { value: '2' }], ['gone', { value: '3' }]);
+    await lake.drain();
+    await land(['moved', { timestamp: at(3600), event_type: 'view', value: '5' }], ['new', { value: '6' }], ['newer', { value: '7' }]);
+    await lake.refine();
+    await land(['kept', { timestamp: at(3600), value: '8' }]);
+    await lake.refine();
+  };
+
+  test.each([250_000, 1])('it compares Silver with Gold by key, slices of %i rows', async (sliceRows) => {
+    await history();
+    await cleanLog();
+    const other = await lakes.another(lake);
+    await other.drain(sliceRows);
+    await expectGoldIsSilver(other);
+    const { delta } = await other.lake.table('gold_anomaly_predictions');
+    const said: unknown[] = [];
+    for await (const { actions } of delta.versions(1n, delta.snapshot.version)) said.push(...actions.flatMap(({ commitInfo }) => commitInfo?.operationParameters?.['reread'] ?? []));
+    expect(said).toHaveLength(sliceRows === 1 ? 4 : 1);
+    expect(said[0]).toMatch(/^"silver_events version \d+: versions after \d+ are gone"$/);
+    await land(['after', { value: '9' }]);
+    await other.drain();
+    await expectGoldIsSilver(other);
+  });
+
+  test('keys that a backfill or a replacement took from Silver go from Gold; rows that somebody else took stop it', async () => {
+    await history();
+    await rewriteTable(lake, 'silver_events', 'SELECT * FROM rows WHERE event_id <> \'gone\'');
+    await cleanLog();
+    const other = await lakes.another(lake);
+    await expect(other.score()).rejects.toMatchObject({ code: 'pipeline/foreign-removal', retry: 'never' });
+    // As a backfill counts what it takes away.
+    const { delta } = await other.lake.table('silver_events');
+    const [count] = [...(await delta.refresh()).txns.values()].filter(({ appId }) => appId.startsWith('count/silver/'));
+    await delta.commit(delta.snapshot, { operation: 'WRITE', actions: [{ txn: { ...count, version: count.version - 1n } }], reads: 'table' });
+    await cleanLog();
+    await other.drain();
+    const ids = (await other.rows('gold_anomaly_predictions', 'SELECT event_id FROM rows ORDER BY event_id')).map((row) => row['event_id']);
+    expect(ids).toEqual(['kept', 'moved', 'new', 'newer']);
   });
 });
