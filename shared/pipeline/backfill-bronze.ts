@@ -1,7 +1,9 @@
 import type { Predicate } from '../columnar/predicate.ts';
+import { FILE, ROW } from '../columnar/relation.ts';
 import type { ReadColumn } from '../columnar/relation.ts';
 import type { AddFile } from '../delta/actions.ts';
-import { scanLive } from '../delta/operations/scan.ts';
+import { scanFiles, scanLive } from '../delta/operations/scan.ts';
+import type { ScannedFile } from '../delta/operations/scan.ts';
 import type { Snapshot } from '../delta/snapshot.ts';
 import { TableError } from '../errors.ts';
 import { expiredBefore } from './expired.ts';
@@ -57,26 +59,26 @@ export async function consumedBronze(lake: Lake, refined: bigint, { countedRows,
   throw new TableError('backfill/bronze-expired', `backfill of Silver: Bronze version ${snapshot.version} holds ${rows} of the ${countedRows} rows that refine has read; its first ingest_date is ${first}. What is missing can't be recomputed; restore Bronze to a version that has it`);
 }
 
-const COLUMNS: readonly ReadColumn[] = [...SOURCE_COLUMNS, 'kafka_timestamp', 'value', 'value_bytes', 'ingested_at'];
-type Columns = [string[], string[], number[], bigint[], (bigint | null)[], (string | null)[], (Uint8Array | null)[], (bigint | null)[], (readonly RecordHeader[] | null)[] | undefined];
+const COLUMNS: readonly ReadColumn[] = [...SOURCE_COLUMNS, 'kafka_timestamp', 'value', 'value_bytes', 'ingested_at', FILE, ROW];
+type Columns = [string[], string[], number[], bigint[], (bigint | null)[], (string | null)[], (Uint8Array | null)[], (bigint | null)[], number[], bigint[], (readonly RecordHeader[] | null)[] | undefined];
 
 /** Every row of a version of Bronze, or some, ready for the judge. A row is said to be of the version that is read here, for which commit brought it the log may have forgotten. */
 export async function eachBronzeRow(
-  { lake, judge, readsHeaders }: { lake: Lake; judge: RoutedJudge; readsHeaders?: boolean }, snapshot: Snapshot, take: (row: BronzePlace, payload: Payload) => void,
-  some: { readonly files?: Iterable<AddFile>; readonly where?: Predicate } = {},
+  { lake, judge, readsHeaders }: { lake: Lake; judge: RoutedJudge; readsHeaders?: boolean }, snapshot: Snapshot, take: (row: BronzePlace, payload: Payload, at: { readonly file: number; readonly row: bigint }) => void,
+  some: { readonly files?: Iterable<AddFile>; readonly where?: Predicate; readonly rows?: readonly ScannedFile[] } = {},
 ): Promise<void> {
   const bronze = await lake.table(BRONZE);
   await lake.engine.session(async (session) => {
-    const scan = await scanLive(session, bronze, snapshot, some.files);
+    const scan = some.rows ? await scanFiles(session, bronze, snapshot, some.rows) : await scanLive(session, bronze, snapshot, some.files);
     for await (const { rows, columns } of session.chunks(some.where ? session.where(scan, some.where) : scan, readsHeaders ? [...COLUMNS, 'headers'] : COLUMNS)) {
-      const [topic, incarnation, partition, offset, kafka, value, bytes, ingested, headers] = columns as unknown as Columns;
+      const [topic, incarnation, partition, offset, kafka, value, bytes, ingested, file, at, headers] = columns as unknown as Columns;
       await judge.prepare?.(Array.from({ length: rows }, (_row, i) => ({ topic: topic[i], value: value[i], valueBytes: bytes[i], kafkaTimestampMs: null })));
       for (let i = 0; i < rows; i++) {
         const kafkaTimestampUs = kafka[i];
         take({
           topic: topic[i], incarnation: incarnation[i], partition: partition[i], offset: offset[i], kafkaTimestampUs,
           kafkaTimestampMs: kafkaTimestampUs === null ? null : Number(kafkaTimestampUs / 1000n), ingestedUs: ingested[i], bronzeVersion: snapshot.version,
-        }, { value: value[i], valueBytes: bytes[i], headers: headers?.[i] ?? null });
+        }, { value: value[i], valueBytes: bytes[i], headers: headers?.[i] ?? null }, { file: file[i], row: at[i] });
       }
     }
   });

@@ -11,9 +11,13 @@ export interface Part {
 }
 
 export function isInPart(text: string, { index, of }: Part): boolean {
+  return partOf(text, of) === index;
+}
+
+export function partOf(text: string, of: number): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  return (hash >>> 0) % of === index;
+  return (hash >>> 0) % of;
 }
 
 /** Rows that a term gains, by lane. */

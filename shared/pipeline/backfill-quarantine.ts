@@ -5,10 +5,11 @@ import { changeRows, positionsOf, sortedUnique } from '../delta/operations/chang
 import { findWhere } from '../delta/operations/lookup.ts';
 import { transactionOf } from '../delta/operations/transaction.ts';
 import type { Snapshot } from '../delta/snapshot.ts';
-import { eachBronzeRow, isInDays, placeOf } from './backfill-bronze.ts';
+import { isInDays, placeOf } from './backfill-bronze.ts';
 import type { DayRange } from './backfill-bronze.ts';
-import { LaneChange, isInPart } from './backfill-counts.ts';
+import { LaneChange } from './backfill-counts.ts';
 import type { Part } from './backfill-counts.ts';
+import type { Shares } from './backfill-shares.ts';
 import { REPLAY, hasUncounted, nextReplayMs, opensUs, settledBy } from './quarantine-rows.ts';
 import { quarantineColumns } from './refine-batch.ts';
 import type { RejectedRow } from './refine-batch.ts';
@@ -25,6 +26,7 @@ export interface QuarantineChange {
 export interface PlaceRange {
   readonly days: DayRange;
   readonly displaced: ReadonlySet<string>;
+  readonly shares: Shares;
 }
 
 interface Places {
@@ -66,12 +68,12 @@ export async function backfillRejected(part: Part, at: Places, options: RoutedRe
 }
 
 async function planRejected(part: Part, { bronze, silver, quarantine }: Places, options: RoutedRefineOptions & PlaceRange): Promise<QuarantineChange & { remove: ReadonlyMap<AddFile, BigInt64Array> }> {
-  const { judge, lake, days, displaced } = options;
+  const { judge, lake, days, displaced, shares } = options;
   const firstOpenUs = opensUs((await settledBy(lake, silver)).replayedMs);
   const rejected = new Map<string, RejectedRow>();
-  await eachBronzeRow(options, bronze, (row, payload) => {
+  await shares.rejected(bronze, part.index, (row, payload) => {
     const place = placeOf(row);
-    if (!isInPart(place, part) || !(isInDays(row.ingestedUs, days) || displaced.has(place))) return;
+    if (!isInDays(row.ingestedUs, days) && !displaced.has(place)) return;
     const verdict = judge({ ...payload, topic: row.topic, kafkaTimestampMs: row.kafkaTimestampMs });
     if (verdict.kind === 'rejected') rejected.set(place, { row: { ...row, ...payload }, reason: verdict.reason, detail: verdict.detail });
   });

@@ -6,10 +6,11 @@ import { transactionOf } from '../delta/operations/transaction.ts';
 import type { Snapshot } from '../delta/snapshot.ts';
 import { compareStanding } from './standing.ts';
 import type { Standing } from './standing.ts';
-import { eachBronzeRow, isAllDays, isInDays, placeOf } from './backfill-bronze.ts';
+import { isAllDays, isInDays, placeOf } from './backfill-bronze.ts';
 import type { DayRange } from './backfill-bronze.ts';
 import { LaneChange, isInPart } from './backfill-counts.ts';
 import type { Part } from './backfill-counts.ts';
+import type { Shares } from './backfill-shares.ts';
 import type { Tally } from './counts.ts';
 import { RefineBatch, silverColumns } from './refine-batch.ts';
 import type { Candidate } from './refine-batch.ts';
@@ -34,6 +35,7 @@ export interface KeysChange extends SilverChange {
 export interface KeyRange {
   readonly days: DayRange;
   readonly lostBeforeUs: bigint | null;
+  readonly shares: Shares;
 }
 
 interface Sources {
@@ -79,15 +81,13 @@ export async function keysInRange(part: Part, sources: Sources, options: RoutedR
 
 /** The best of each key of this share out of Bronze, as valid now; and which keys are in range. */
 async function candidates(part: Part, { bronze, snapshot }: Sources, options: RoutedRefineOptions & KeyRange): Promise<{ batch: RefineBatch; keys: Set<string> | null }> {
-  const { judge, pipeline, lake, days } = options;
+  const { judge, pipeline, lake, days, shares } = options;
   const batch = new RefineBatch(pipeline, judge);
   const keys = isAllDays(days) ? null : new Set<string>();
-  await eachBronzeRow(options, bronze, (row, payload) => {
+  await shares.accepted(bronze, part.index, (row, payload) => {
     const verdict = judge({ ...payload, topic: row.topic, kafkaTimestampMs: row.kafkaTimestampMs });
     if (verdict.kind !== 'accepted') return;
-    const key = batch.keyOf(verdict.values);
-    if (!isInPart(key, part)) return;
-    if (isInDays(row.ingestedUs, days)) keys?.add(key);
+    if (isInDays(row.ingestedUs, days)) keys?.add(batch.keyOf(verdict.values));
     batch.add(row, payload);
     // Who lost is not needed, and may be many.
     batch.losers.length = 0;

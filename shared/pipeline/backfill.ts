@@ -3,10 +3,11 @@ import type { Snapshot } from '../delta/snapshot.ts';
 import { untilSettled } from '../delta/until-settled.ts';
 import { ConfigError, TableError } from '../errors.ts';
 import { countResolved, resolveAccepted } from './backfill-accepted.ts';
-import { ALL_DAYS, consumedBronze, eachBronzeRow, isAllDays } from './backfill-bronze.ts';
+import { ALL_DAYS, consumedBronze, isAllDays } from './backfill-bronze.ts';
 import type { DayRange } from './backfill-bronze.ts';
 import type { Part } from './backfill-counts.ts';
 import { backfillRejected, settleOpened } from './backfill-quarantine.ts';
+import { SHARES_MAX, Shares } from './backfill-shares.ts';
 import { backfillKeys, keysInRange } from './backfill-silver.ts';
 import type { SilverChange } from './backfill-silver.ts';
 import { laneName } from './bronze-plan.ts';
@@ -15,6 +16,7 @@ import { expiredBefore, expiredRows } from './expired.ts';
 import { checkGeneration, plannedGeneration } from './generation.ts';
 import { settledBy } from './quarantine-rows.ts';
 import type { RoutedRefineOptions } from './refine-options.ts';
+import { isRereading } from './reread.ts';
 import { settlePending } from './replay-settle.ts';
 import { BRONZE, QUARANTINE, SILVER } from './tables.ts';
 import type { Judge } from './verdict.ts';
@@ -52,22 +54,24 @@ const US_PER_DAY = 86_400_000_000n;
  * Silver and quarantine as if all of Bronze had been refined under the rules of now (semantics.md, section 6); with `days`, for the keys that have a
  * row of these days in Bronze or in Silver, the winner still out of all of Bronze, and for the rejected records of these days. Three steps, after each
  * commit of which the balance holds: what quarantine has open and is valid now is resolved, and counts as a loser; Silver's winners are
- * recomputed; what is rejected now is opened in quarantine. Each step goes by shares of the keys, or places, and each share reads Bronze once: memory is
- * bounded by `sliceRows`, Bronze is read twice (with `days`, three times) for every `sliceRows` rows that it has. A repeat changes nothing.
+ * recomputed; what is rejected now is opened in quarantine. Bronze is judged once, which gives each row to a share of
+ * the keys, or of the places (two bytes a row); each step goes by shares, in memory bounded by `sliceRows`, and reads its share's rows out of all files.
+ * A repeat changes nothing.
  * Failures: those of refine; ConfigError `backfill/routed` where it would have to be known which records another pipeline had; TableError
- * `backfill/bronze-expired`, `backfill/quarantine-expired`.
+ * `backfill/bronze-expired`, `backfill/quarantine-expired`, `backfill/rereading`.
  */
 export async function backfill(options: BackfillOptions): Promise<BackfillReport> {
   const { isDryRun, days = ALL_DAYS } = options;
   const planned = await stateOf({ ...options, isDryRun: true });
-  await checkRoutes(planned, options);
   checkNothingExpired(planned.quarantine);
-  const parts = Math.max(1, Math.ceil(Number(planned.bronzeRows) / options.sliceRows));
-  const shares = Array.from({ length: parts }, (_part, index): Part => ({ index, of: parts }));
+  const parts = Math.min(SHARES_MAX, Math.max(1, Math.ceil(Number(planned.bronzeRows) / options.sliceRows)));
+  const shares = new Shares(options, parts);
+  await checkRoutes(planned, shares, options);
+  const each = Array.from({ length: parts }, (_part, index): Part => ({ index, of: parts }));
   const report = { replaced: 0, inserted: 0, deleted: 0, unchanged: 0, accepted: 0, changedReasons: 0, rejected: {} as Record<string, number> };
-  const range = { ...options, days };
+  const range = { ...options, days, shares };
   report.accepted += await settleResolved(options);
-  for (const part of shares) {
+  for (const part of each) {
     report.accepted += await untilSettled('backfill of quarantine', async () => {
       const state = await stateOf(options);
       const keys = await keysInRange(part, { bronze: state.bronze, snapshot: state.silver }, { ...range, lostBeforeUs: state.lostBeforeUs });
@@ -76,7 +80,7 @@ export async function backfill(options: BackfillOptions): Promise<BackfillReport
     if (!isDryRun) await settleResolved(options);
   }
   const displaced = new Set<string>();
-  for (const part of shares) {
+  for (const part of each) {
     const change = await untilSettled('backfill of Silver', async () => {
       const { bronze, silver, lostBeforeUs } = await stateOf(options);
       return backfillKeys(part, { bronze, snapshot: silver }, { ...range, lostBeforeUs });
@@ -84,7 +88,7 @@ export async function backfill(options: BackfillOptions): Promise<BackfillReport
     for (const term of ['replaced', 'inserted', 'deleted', 'unchanged'] as const) report[term] += change[term];
     if (!isAllDays(days)) for (const place of change.displaced) displaced.add(place);
   }
-  for (const part of shares) {
+  for (const part of each) {
     const change = await untilSettled('backfill of quarantine', async () => {
       if (!isDryRun) {
         await settle(options);
@@ -101,7 +105,7 @@ export async function backfill(options: BackfillOptions): Promise<BackfillReport
 }
 
 /** A record that changes sides between pipelines would have to leave one's counts and enter the other's; which ones did, the counts alone can't tell. */
-async function checkRoutes({ silver, bronze }: State, options: BackfillOptions): Promise<void> {
+async function checkRoutes({ silver, bronze }: State, shares: Shares, options: BackfillOptions): Promise<void> {
   const { name, topics } = options.pipeline;
   const routed = topics.find(({ where }) => where !== null);
   if (routed) {
@@ -112,10 +116,8 @@ async function checkRoutes({ silver, bronze }: State, options: BackfillOptions):
     const counted = parseCountAppId(appId);
     if (counted?.term === 'elsewhere') left.set(laneName(counted.lane), progressOf(silver, appId)!);
   }
-  await eachBronzeRow(options, bronze, (row, payload) => {
-    const { kind } = options.judge({ ...payload, topic: row.topic, kafkaTimestampMs: row.kafkaTimestampMs });
-    if (kind === 'elsewhere') left.set(laneName(row), (left.get(laneName(row)) ?? 0n) - 1n);
-  });
+  await shares.judge(bronze);
+  for (const [lane, rows] of shares.elsewhere) left.set(lane, (left.get(lane) ?? 0n) - rows);
   const [moved] = [...left].filter(([, rows]) => rows !== 0n);
   if (moved === undefined) return;
   throw new ConfigError('backfill/routed', `backfill of Silver: of ${moved[0]}, ${moved[1] < 0n ? `${-moved[1]} rows more` : `${moved[1]} rows fewer`} are other pipelines' by the files of now than by those refine has gone by; that is not recounted yet. Nothing was changed: name the topics as before, or start a new lake`);
@@ -159,6 +161,9 @@ async function stateOf(options: BackfillOptions): Promise<State> {
   const tables = await freshTables(options);
   const bronzeRows = [...tables.silver.txns.keys()].reduce((sum, appId) => (parseCountAppId(appId)?.term === 'bronze' ? sum + progressOf(tables.silver, appId)! : sum), 0n);
   const { refined } = await settledBy(lake, tables.silver);
+  if (isRereading({ silver: tables.silver, from: refined }, (await lake.table(BRONZE)).delta.id)) {
+    throw new TableError('backfill/rereading', 'backfill of Silver: refine is reading Bronze whole just now, for versions it had yet to read are gone; let refine finish ("assay run"), then backfill');
+  }
   const bronze = await consumedBronze(lake, refined, { countedRows: bronzeRows, days });
   const lostBefore = expiredBefore((await lake.table(BRONZE)).delta.snapshot);
   return { ...tables, bronze, bronzeRows, lostBeforeUs: lostBefore === null ? null : BigInt(lostBefore) * US_PER_DAY };

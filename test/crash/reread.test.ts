@@ -4,7 +4,7 @@ import { commitKey } from '../../shared/delta/log-path.ts';
 import { findWhere } from '../../shared/delta/operations/lookup.ts';
 import { compactFiles } from '../../shared/delta/operations/optimize.ts';
 import { BRONZE, QUARANTINE, SILVER } from '../../shared/pipeline/tables.ts';
-import { contentOf, copyOf, lakeOf, land, newPlace, refineAll, ruled, verdictOf } from '../support/backfill.ts';
+import { backfillIn, contentOf, copyOf, lakeOf, land, newPlace, refineAll, ruled, verdictOf } from '../support/backfill.ts';
 import type { Place } from '../support/backfill.ts';
 import { Lifeline, deathsOf, isWrite } from '../support/dying-store.ts';
 import { replayIn } from '../support/replay.ts';
@@ -141,6 +141,18 @@ test('a file of the newest version that is missing is damage, however Bronze is 
   const [add] = (await delta.refresh()).files.values();
   await place.store.delete(`${BRONZE}/${add.path}`);
   await expect(refineAll(place, rules)).rejects.toMatchObject({ retry: 'never', code: expect.stringContaining('missing-file') as string });
+});
+
+test('a backfill waits until refine is through', async () => {
+  const place = await behind(true);
+  const dying = new Lifeline(30, 'stop-after');
+  expect(await isDone(refineAll(place, rules, { sliceRows: 3, life: dying }))).toBe(false);
+  expect([...(await lakeOf(place, rules).table(SILVER)).delta.snapshot.txns.keys()].filter((appId) => appId.startsWith('reread/'))).toHaveLength(1);
+  await expect(backfillIn({ lake: lakeOf(place, rules), pipeline: rules }, { clock: place.clock })).rejects.toMatchObject({ code: 'backfill/rereading', retry: 'never' });
+  expect(await verdictOf(place, rules)).toMatch(/^unknown/);
+  await finish(place);
+  await backfillIn({ lake: lakeOf(place, lenient), pipeline: lenient }, { clock: place.clock });
+  expect(await verdictOf(place, lenient)).toBe('ok');
 });
 
 test('rows that were taken from Bronze by hand meanwhile: it stops', async () => {
