@@ -1,7 +1,9 @@
 import { FILE, ROW } from '../columnar/relation.ts';
+import type { RelationSession } from '../columnar/relation.ts';
 import type { AddFile } from '../delta/actions.ts';
 import { changeRows, sortedUnique } from '../delta/operations/change-rows.ts';
-import { scanLive } from '../delta/operations/scan.ts';
+import type { RowTable } from '../delta/operations/row-table.ts';
+import { scanFiles, scanLive } from '../delta/operations/scan.ts';
 import { transactionOf } from '../delta/operations/transaction.ts';
 import type { Snapshot } from '../delta/snapshot.ts';
 import { compareStanding } from './standing.ts';
@@ -12,6 +14,7 @@ import { LaneChange, isInPart } from './backfill-counts.ts';
 import type { Part } from './backfill-counts.ts';
 import type { Shares } from './backfill-shares.ts';
 import type { Tally } from './counts.ts';
+import type { Pipeline } from './definition.ts';
 import { RefineBatch, silverColumns } from './refine-batch.ts';
 import type { Candidate } from './refine-batch.ts';
 import type { RoutedRefineOptions } from './refine-options.ts';
@@ -113,18 +116,18 @@ async function plan({ part, keys }: { part: Part; keys: ReadonlySet<string> | nu
   const columns = [...names, 'rescued', 'rule_flags', 'is_late', 'late_by_ms', ...SOURCE_COLUMNS, FILE, ROW, 'kafka_timestamp', 'ingested_at'];
   const eventTime = names.indexOf(pipeline.eventTime);
   const displaced: string[] = [];
-  const files = [...snapshot.files.values()];
   const removed = new Map<AddFile, bigint[]>();
   const change = new LaneChange();
   const left = new Map(batch.best);
   const write: Candidate[] = [];
   const counts = { replaced: 0, deleted: 0, unchanged: 0 };
-  if (files.length > 0) await lake.engine.session(async (session) => {
-    for await (const chunk of session.chunks(await scanLive(session, table, snapshot, files), columns)) {
+  if (snapshot.files.size > 0) await lake.engine.session(async (session) => {
+    const rows = await rowsOfPart(session, table, snapshot, { part, keys, pipeline, keyOf: (values) => batch.keyOf(values) });
+    if (rows.length === 0) return;
+    for await (const chunk of session.chunks(await scanFiles(session, table, snapshot, rows), columns)) {
       for (let i = 0; i < chunk.rows; i++) {
         const stored = chunk.columns.map((column) => column[i]);
         const key = batch.keyOf(stored.slice(0, names.length) as ColumnValue[]);
-        if (!isInPart(key, part) || (keys !== null && !keys.has(key))) continue;
         const winner = left.get(key);
         left.delete(key);
         const [topic, incarnation, partition, offset, file, at, kafkaTimestampUs, ingestedUs] = stored.slice(names.length + 4) as [string, string, number, bigint, number, bigint, bigint | null, bigint | null];
@@ -135,9 +138,10 @@ async function plan({ part, keys }: { part: Part; keys: ReadonlySet<string> | nu
           counts.unchanged++;
           continue;
         }
-        const positions = removed.get(files[file]);
+        const from = rows[file].file;
+        const positions = removed.get(from);
         if (positions) positions.push(at);
-        else removed.set(files[file], [at]);
+        else removed.set(from, [at]);
         if (!winner || compareStanding(winner, standing) !== 0) displaced.push(placeOf(standing));
         change.add({ topic, incarnation, partition }, -1);
         if (winner) {
@@ -157,6 +161,34 @@ async function plan({ part, keys }: { part: Part; keys: ReadonlySet<string> | nu
   }
   const remove = new Map([...removed].map(([file, rows]) => [file, sortedUnique(rows)]));
   return { ...counts, inserted, displaced, write, remove, tally: change.tally('silver', snapshot) };
+}
+
+interface PartOfSilver {
+  readonly part: Part;
+  readonly keys: ReadonlySet<string> | null;
+  readonly pipeline: Pipeline;
+  readonly keyOf: (values: readonly ColumnValue[]) => string;
+}
+
+/** Where the rows of a share are, by the columns of the key alone: the others are read of these rows only. */
+async function rowsOfPart(session: RelationSession, table: RowTable, snapshot: Snapshot, { part, keys, pipeline, keyOf }: PartOfSilver): Promise<{ file: AddFile; only: BigInt64Array }[]> {
+  const files = [...snapshot.files.values()];
+  const places = pipeline.key.map((name) => pipeline.columns.findIndex((column) => column.name === name));
+  const found = new Map<AddFile, bigint[]>();
+  const values: ColumnValue[] = pipeline.columns.map(() => null);
+  for await (const { rows, columns } of session.chunks(await scanLive(session, table, snapshot, files), [...pipeline.key, FILE, ROW])) {
+    const [fileOf, rowOf] = columns.slice(places.length) as [ArrayLike<number>, ArrayLike<bigint>];
+    for (let i = 0; i < rows; i++) {
+      for (const [k, place] of places.entries()) values[place] = columns[k][i] as ColumnValue;
+      const key = keyOf(values);
+      if (!isInPart(key, part) || (keys !== null && !keys.has(key))) continue;
+      const file = files[fileOf[i]];
+      const positions = found.get(file);
+      if (positions) positions.push(rowOf[i]);
+      else found.set(file, [rowOf[i]]);
+    }
+  }
+  return [...found].map(([file, positions]) => ({ file, only: sortedUnique(positions) }));
 }
 
 function isAsStored(winner: Candidate, stored: readonly unknown[], lateAfterMs: number): boolean {
