@@ -20,6 +20,7 @@ import { startCommand } from './start.ts';
 import { statusCommand } from './status.ts';
 import { tableChangesCommand } from './table-changes.ts';
 import { tableCheckpointCommand } from './table-checkpoint.ts';
+import { tableCopyCommand } from './table-copy.ts';
 import { tableDescribeCommand } from './table-describe.ts';
 import { tableHistoryCommand } from './table-history.ts';
 import { tableListCommand } from './table-list.ts';
@@ -31,7 +32,7 @@ import { tableVacuumCommand } from './table-vacuum.ts';
 export const commands: readonly Command[] = [
   startCommand, runCommand, demoCommand, produceCommand,
   tableListCommand, tableDescribeCommand, tableReadCommand, tableHistoryCommand, tableChangesCommand, tableRestoreCommand,
-  tableOptimizeCommand, tableVacuumCommand, tableCheckpointCommand, sqlCommand, openCommand,
+  tableOptimizeCommand, tableVacuumCommand, tableCheckpointCommand, tableCopyCommand, sqlCommand, openCommand,
   quarantineListCommand, quarantineShowCommand, quarantineReplayCommand, backfillSilverCommand, maintainCommand, schemaShowCommand, schemaPromoteCommand, initCommand,
   statusCommand, doctorCommand, pauseCommand, resumeCommand, resetCommand, benchCommand,
 ];

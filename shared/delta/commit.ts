@@ -127,17 +127,17 @@ function spent(what: string, lastPut: PutOutcome, facts: Facts): ConflictError |
     : new ConflictError('delta/contended', `${what}, another writer was always first; its files are kept, the next run repeats what is missing. Let fewer writers at this table if it repeats`, { facts });
 }
 
-/** Version 0, if absent. False: somebody else created the table. */
-export async function createTable(source: LogSource, actions: readonly Action[], clock: Clock): Promise<boolean> {
+/** The first version of a log, if absent: 0, or that of a checkpoint which is there already. False: somebody else was first. */
+export async function createTable(source: LogSource, actions: readonly Action[], clock: Clock, { version = 0n, operation = 'CREATE TABLE' } = {}): Promise<boolean> {
   checkTransaction(actions, null);
-  const transaction: Transaction = { operation: 'CREATE TABLE', actions, reads: 'nothing' };
+  const transaction: Transaction = { operation, actions, reads: 'nothing' };
   const txnId = clock.uuid();
   const all = [{ commitInfo: commitInfo(transaction, txnId, -1n, clock) }, ...actions];
-  const outcome = await source.store.putIfAbsent(commitKey(0n), Buffer.from(printActions(all)));
+  const outcome = await source.store.putIfAbsent(commitKey(version), Buffer.from(printActions(all)));
   if (outcome === 'created') return true;
-  const winner = await readCommit(source, 0n);
+  const winner = await readCommit(source, version);
   if (winner === null) {
-    throw new TransientError('delta/commit-unknown', `creating ${source.table}: the store gave no answer and version 0 is not there; try again`, { facts: { table: source.table } });
+    throw new TransientError('delta/commit-unknown', `creating ${source.table}: the store gave no answer and version ${version} is not there; try again`, { facts: { table: source.table } });
   }
   return winnerTxnId(winner) === txnId;
 }

@@ -172,6 +172,19 @@ export function withFeaturesFor(protocol: Protocol, metaData: MetaData): Protoco
   return { ...protocol, minReaderVersion: READER_VERSION_MAX, readerFeatures: [...readerFeatures(protocol), ...forReaders].sort(), ...writers };
 }
 
+/** What a table that has no deletion vector, and makes none, needs of readers and writers; the rest as it was. */
+export function withoutDeletionVectors({ protocol, metaData }: { readonly protocol: Protocol; readonly metaData: MetaData }): { readonly protocol: Protocol; readonly metaData: MetaData } {
+  const others = (features: readonly string[]) => features.filter((name) => name !== 'deletionVectors');
+  const [readers, writers] = [others(readerFeatures(protocol)), others(writerFeatures(protocol))];
+  const legacy = LEGACY_WRITER.filter(([since]) => since <= 2).map(([, name]) => name);
+  const isPlain = readers.length === 0 && writers.every((name) => legacy.includes(name));
+  const forReaders = readers.length === 0 ? { minReaderVersion: 1 } : { minReaderVersion: READER_VERSION_MAX, readerFeatures: readers };
+  return {
+    metaData: { ...metaData, configuration: { ...metaData.configuration, 'delta.enableDeletionVectors': 'false' } },
+    protocol: isPlain ? { minReaderVersion: 1, minWriterVersion: 2 } : { ...forReaders, minWriterVersion: WRITER_VERSION_MAX, writerFeatures: writers },
+  };
+}
+
 function readerFeatures(protocol: Protocol): readonly string[] {
   if (protocol.minReaderVersion >= READER_VERSION_MAX) return protocol.readerFeatures ?? [];
   return protocol.minReaderVersion === 2 ? ['columnMapping'] : [];

@@ -89,6 +89,11 @@ export class Lake<E extends RelationEngine = RelationEngine> {
     return found;
   }
 
+  /** Where a table called `other` lies, or would lie, in the folder of the one called `name`. */
+  beside(name: string, other: string): Pick<TablePlace<E>, 'store' | 'folder' | 'table'> {
+    return this.#ownerOf(name)?.beside(name, other) ?? this.#place(other);
+  }
+
   /** Creates what is missing, so that every table can be opened by others from the start. */
   async ensureAll(): Promise<void> {
     await Promise.all(this.names.map((name) => this.table(name)));
