@@ -1,12 +1,12 @@
 import { join } from 'node:path';
-import type { TestLake } from './test-lake.ts';
+import type { TestLake, TestLakeOptions } from './test-lake.ts';
 import { event, openTestLake, record } from './test-lake.ts';
 
 export const EVENTS = 120;
 
 /** A small directory lake that went through every stage: 120 records, of which 3 are broken (and would clear a terminal), 1 late, 1 a later version. */
-export async function openCliLake(): Promise<TestLake & { readonly url: string; readonly dir: string }> {
-  const lake = await openTestLake();
+export async function openCliLake(options: TestLakeOptions = {}): Promise<TestLake & { readonly url: string; readonly dir: string }> {
+  const lake = await openTestLake(options);
   await lake.lake.ensureAll();
   const values = Array.from({ length: EVENTS }, (_, i) => {
     if (i % 50 === 7) return 'no json \u001b[2J';

@@ -152,13 +152,30 @@ describe('table changes', () => {
     expect(new Set((json as { _change: string }[]).map(({ _change }) => _change))).toEqual(new Set(['insert']));
   });
 
+  const idsOf = (json: readonly unknown[], change: string) => (json as { _change: string; event_id: string }[]).flatMap(({ _change, event_id }) => (_change === change ? [event_id] : []));
+
   test('a table that is named by its address has no known key: rows as they are', async () => {
     const { version } = (await lake.lake.table('silver_events')).delta.snapshot;
     const { json, notes } = await runCli(tableChangesCommand, `${lake.url}/silver_events`, '--from', String(version), '--json');
-    const ids = (change: string) => (json as { _change: string; event_id: string }[]).filter(({ _change }) => _change === change).map(({ event_id }) => event_id);
-    expect(ids('remove')).toContain('30');
-    expect(ids('add')).toContain('30');
+    expect(idsOf(json, 'remove')).toEqual(['30']);
+    expect(idsOf(json, 'add')).toContain('30');
+    expect(idsOf(json, 'add')).not.toContain('33');
     expect(notes).toContain('raw');
+  });
+
+  test('where files are copied, a row that was copied unchanged is netted away, and stands in both by address', async () => {
+    const copied = await openCliLake({ properties: { 'delta.enableDeletionVectors': 'false' } });
+    try {
+      const { version } = (await copied.lake.table('silver_events')).delta.snapshot;
+      const from = ['--from', String(version), '--json'];
+      const { json, notes } = await runCli(tableChangesCommand, `${copied.url}/silver_events`, ...from);
+      for (const change of ['remove', 'add']) expect(idsOf(json, change), change).toEqual(expect.arrayContaining(['30', '33']));
+      expect(notes).toContain('an unchanged row that was rewritten stands in both');
+      const net = (await runCli(tableChangesCommand, 'silver_events', ...from, `--lake=${copied.url}`)).json;
+      expect([idsOf(net, 'update'), idsOf(net, 'delete'), idsOf(net, 'insert').includes('33')]).toEqual([['30'], [], false]);
+    } finally {
+      await copied.close();
+    }
   });
 
   test('a range that the table does not have is refused', async () => {
