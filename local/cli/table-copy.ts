@@ -9,9 +9,9 @@ import { snapshotAsked } from './table-read.ts';
 
 export const tableCopyCommand: Command = {
   name: 'table copy',
-  usage: 'NAME --to NEW_NAME [--no-vectors] [--version N] [--json]',
-  summary: 'Write a table anew into a folder beside it, with --no-vectors for engines that read no deletion vectors',
-  options: { to: { type: 'string' }, 'no-vectors': { type: 'boolean' }, version: { type: 'string' } },
+  usage: 'NAME --to NEW_NAME [--vectors | --no-vectors] [--version N] [--json]',
+  summary: 'Write a table anew into a folder beside it; with --no-vectors for engines that read no deletion vectors, with --vectors to have them from now on',
+  options: { to: { type: 'string' }, vectors: { type: 'boolean' }, 'no-vectors': { type: 'boolean' }, version: { type: 'string' } },
   run: ({ positionals, flags, out }) => withNamedTable(positionals[0], flags, (named) => run(named, flags, out)),
 };
 
@@ -21,11 +21,19 @@ async function run({ table, reader }: NamedTable, flags: Flags, out: Output): Pr
   const to = flags.text('to') ?? '';
   if (!/^[\w-]+$/.test(to)) throw new ConfigError('cli/options', `table copy ${name} needs --to NEW_NAME, the name of a folder that is not there yet; "${to}" is none`);
   if (reader.lake.names.includes(to)) throw new ConfigError('cli/options', `${to} is a table of this lake, which its stages make; copy ${name} to another name, then move the folders while nothing runs`);
+  const asked = vectorsAsked(flags);
   const snapshot = await snapshotAsked(table, flags);
-  const hasVectors = !flags.has('no-vectors') && writesVectors(snapshot);
-  const { version, files, bytes } = await copyTable(table, { snapshot, target: reader.lake.beside(name, to), hasVectors });
+  const { version, files, bytes } = await copyTable(table, { snapshot, target: reader.lake.beside(name, to), hasVectors: asked });
+  const hasVectors = asked ?? writesVectors(snapshot);
   const vectors = hasVectors ? 'with deletion vectors' : 'without deletion vectors';
   out.result({ table: name, to, version, files, bytes, deletionVectors: hasVectors }, () =>
     `${to}: ${countText(files)} ${files === 1 ? 'file' : 'files'} of ${countText(bytes)} bytes, ${name} as of version ${version}, ${vectors}`);
   return 0;
+}
+
+/** Null: as the table has it. */
+function vectorsAsked(flags: Flags): boolean | null {
+  if (flags.has('vectors') && flags.has('no-vectors')) throw new ConfigError('cli/options', 'table copy takes --vectors or --no-vectors, not both');
+  if (flags.has('vectors')) return true;
+  return flags.has('no-vectors') ? false : null;
 }

@@ -172,6 +172,12 @@ export function withFeaturesFor(protocol: Protocol, metaData: MetaData): Protoco
   return { ...protocol, minReaderVersion: READER_VERSION_MAX, readerFeatures: [...readerFeatures(protocol), ...forReaders].sort(), ...writers };
 }
 
+/** What a table needs that deletes rows by vectors from now on. */
+export function withDeletionVectors({ protocol, metaData }: { readonly protocol: Protocol; readonly metaData: MetaData }): { readonly protocol: Protocol; readonly metaData: MetaData } {
+  const changed = { ...metaData, configuration: { ...metaData.configuration, 'delta.enableDeletionVectors': 'true' } };
+  return { metaData: changed, protocol: withFeaturesFor(protocol, changed) };
+}
+
 /** What a table that has no deletion vector, and makes none, needs of readers and writers; the rest as it was. */
 export function withoutDeletionVectors({ protocol, metaData }: { readonly protocol: Protocol; readonly metaData: MetaData }): { readonly protocol: Protocol; readonly metaData: MetaData } {
   const others = (features: readonly string[]) => features.filter((name) => name !== 'deletionVectors');

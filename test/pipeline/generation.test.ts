@@ -76,16 +76,19 @@ describe('an upgrade', () => {
     })));
     const asked = (change: object) => JSON.stringify({ ...JSON.parse(eventsPipelineText()) as object, ...change });
     const lake = await lakes.open({ pipelineText: asked({ deletion_vectors: first }) });
-    await lake.ingest([record(0, event('a'))]);
+    await lake.ingest([record(0, event('a')), record(1, event('b'))]);
     await lake.drain();
     const before = await protocols(lake);
     const replaced = first ? '3/7 deletionVectors' : '1/2 ';
     expect(before).toMatchObject({ bronze_events: '1/2 ', feature_state: '1/2 ', silver_events: replaced, quarantine_events: replaced, gold_anomaly_predictions: replaced, offset_gaps: replaced });
     for (const generation of [1, 2]) {
       const worker = await lakes.another(lake, { pipelineText: asked({ deletion_vectors: !first, 'assay.generation': generation }) });
-      await worker.ingest([record(generation, event('a', { timestamp: `2025-04-01T18:0${generation}:00Z` }))]);
+      await worker.ingest([record(1 + generation, event('a', { timestamp: `2025-04-01T18:0${generation}:00Z` }))]);
       await worker.drain();
       expect(await protocols(worker)).toEqual(before);
+      // Which way a row was replaced: the table says, not the file.
+      const { files } = (await worker.lake.table('silver_events')).delta.snapshot;
+      expect([...files.values()].some(({ deletionVector }) => deletionVector)).toBe(first);
       expect((await worker.balance()).verdict).toBe('ok');
     }
   });

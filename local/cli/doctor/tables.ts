@@ -1,5 +1,5 @@
 import type { MetaData, Protocol } from '../../../shared/delta/actions.ts';
-import { checkWritable } from '../../../shared/delta/protocol.ts';
+import { checkWritable, writesVectors } from '../../../shared/delta/protocol.ts';
 import { isAssayError } from '../../../shared/errors.ts';
 import { DELETION_VECTORS } from '../../../shared/pipeline/tables.ts';
 import type { LakeReader } from '../read-lake.ts';
@@ -18,10 +18,10 @@ export async function checkTables({ lake }: LakeReader): Promise<Finding[]> {
       found++;
       const { protocol, metaData } = table.delta.snapshot;
       checkWritable(protocol, metaData, name);
-      // What the pipeline file asks for is no reason to warn.
-      const isAsked = isVectors(lake.definition(name)) && protocol.readerFeatures?.includes(VECTORS) === true;
-      if (isAsked) withVectors.push(name);
-      const excluded = excludedEngines(isAsked ? { ...protocol, readerFeatures: protocol.readerFeatures.filter((feature) => feature !== VECTORS) } : protocol, metaData);
+      const isAsked = lake.definition(name).configuration[DELETION_VECTORS] === 'true';
+      if (isAsked && writesVectors({ protocol, metaData })) withVectors.push(name);
+      findings.push(...vectorsOtherwise(name, { protocol, metaData, isAsked }));
+      const excluded = excludedEngines(withoutVectors(protocol), metaData);
       if (excluded.length > 0) findings.push(warn('tables', `${name}: ${excluded.join('; ')}`));
     } catch (error) {
       if (!isAssayError(error)) throw error;
@@ -35,8 +35,22 @@ export async function checkTables({ lake }: LakeReader): Promise<Finding[]> {
 
 const VECTORS = 'deletionVectors';
 
-function isVectors({ configuration }: { readonly configuration: Readonly<Record<string, string>> }): boolean {
-  return configuration[DELETION_VECTORS] === 'true';
+/** What the pipeline file asks for is no reason to warn, and is told with `textOf`; else `vectorsOtherwise` tells it. */
+function withoutVectors(protocol: Protocol): Protocol {
+  return { ...protocol, ...(protocol.readerFeatures ? { readerFeatures: protocol.readerFeatures.filter((feature) => feature !== VECTORS) } : {}) };
+}
+
+/** Where the file and the table differ, in either direction: the table counts, for everybody who writes to it. */
+function vectorsOtherwise(name: string, { protocol, metaData, isAsked }: { protocol: Protocol; metaData: MetaData; isAsked: boolean }): Finding[] {
+  if (isAsked && !writesVectors({ protocol, metaData })) {
+    return [warn('tables', `${name} has no deletion vectors, though the pipeline file asks for them: each replaced row has its file written again. ${wayTo(name, '--vectors')}`)];
+  }
+  if (isAsked || protocol.readerFeatures?.includes(VECTORS) !== true) return [];
+  return [warn('tables', `${name} has the feature ${VECTORS}, though the pipeline file does not ask for it: ${LIMITED[VECTORS]}. ${wayTo(name, '--no-vectors')}`)];
+}
+
+function wayTo(name: string, flag: string): string {
+  return `Leave it, or, while nothing runs: assay table copy ${name} --to ${name}_copy ${flag}, then rename the folder ${name} to ${name}_before and ${name}_copy to ${name}`;
 }
 
 function textOf(withVectors: readonly string[]): string {

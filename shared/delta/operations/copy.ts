@@ -5,7 +5,7 @@ import { writeCheckpoint } from '../checkpoint.ts';
 import { createTable } from '../commit.ts';
 import { LOG_FOLDER } from '../log-path.ts';
 import { loadSnapshotAt } from '../log-reader.ts';
-import { withoutDeletionVectors } from '../protocol.ts';
+import { withDeletionVectors, withoutDeletionVectors } from '../protocol.ts';
 import type { Snapshot } from '../snapshot.ts';
 import { withoutPlace } from './change-rows.ts';
 import { planBins } from './plan-compaction.ts';
@@ -18,8 +18,8 @@ export interface CopyOptions {
   readonly snapshot: Snapshot;
   /** Where to: its store, and where that lies below the root that the table's engine was opened on, ending in a slash. */
   readonly target: { readonly table: string; readonly store: ObjectStore; readonly folder: string };
-  /** False: the copy needs no reader that knows deletion vectors; rows of it are replaced by writing their files again. */
-  readonly hasVectors: boolean;
+  /** False: the copy needs no reader that knows deletion vectors; rows of it are replaced by writing their files again. Null: as the table has it. */
+  readonly hasVectors: boolean | null;
 }
 
 export interface Copied {
@@ -41,7 +41,7 @@ export async function copyTable(from: RowTable, { snapshot, target, hasVectors }
   const adds: AddFile[] = [];
   for (const files of groupsOf(snapshot)) adds.push(...(await copyFiles({ ...from, folder: target.folder }, from, snapshot, files)));
   const copy: Snapshot = {
-    ...snapshot, ...(hasVectors ? {} : withoutDeletionVectors(snapshot)),
+    ...snapshot, ...headOf(snapshot, hasVectors),
     files: new Map(adds.map((add) => [add.path, add])), tombstones: new Map(), checkpointVersion: -1n,
   };
   // The checkpoint alone is the whole table. Of two that copy to one place the first one's stays.
@@ -50,6 +50,11 @@ export async function copyTable(from: RowTable, { snapshot, target, hasVectors }
   if (written === null || !adds.every(({ path }) => written.files.has(path))) throw occupied(from, target.table, 'checkpoint of another copy');
   await createTable(source, actionsOf(copy), from.clock, { version: copy.version, operation: 'CLONE' });
   return { version: copy.version, files: adds.length, bytes: adds.reduce((sum, { size }) => sum + size, 0) };
+}
+
+function headOf(snapshot: Snapshot, hasVectors: boolean | null): Partial<Snapshot> {
+  if (hasVectors === null) return {};
+  return hasVectors ? withDeletionVectors(snapshot) : withoutDeletionVectors(snapshot);
 }
 
 /** Small ones of a partition together; large ones, and those in Z-order, each for itself. */

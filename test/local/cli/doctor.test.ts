@@ -1,9 +1,9 @@
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { doctorCommand } from '../../../local/cli/doctor.ts';
 import type { Finding } from '../../../local/cli/doctor/finding.ts';
@@ -13,7 +13,10 @@ import { parseConfig } from '../../../shared/config.ts';
 import { checkNode, checkPorts } from '../../../local/cli/doctor/machine.ts';
 import { excludedEngines } from '../../../local/cli/doctor/tables.ts';
 import type { MetaData } from '../../../shared/delta/actions.ts';
+import { tableCopyCommand } from '../../../local/cli/table-copy.ts';
+import { REPLACED } from '../../../shared/pipeline/tables.ts';
 import { openCliLake } from '../../support/cli-lake.ts';
+import { eventsPipelineText } from '../../support/pipelines.ts';
 import { runCli } from '../../support/cli.ts';
 
 let lake: Awaited<ReturnType<typeof openCliLake>>;
@@ -41,6 +44,29 @@ test('a machine and a lake in order', async () => {
   }
   expect(by('ports')).toHaveLength(3);
   expect(by('tables')[0].text).toMatch(/silver_events.* with deletion vectors.*to_pyarrow_dataset/);
+});
+
+test.each([
+  ['true', false, 'has the feature deletionVectors, though the pipeline file does not ask for it: Polars', '--no-vectors'],
+  ['false', true, 'has no deletion vectors, though the pipeline file asks for them', '--vectors'],
+])('tables made with deletion vectors: %s, and a pipeline file that says %s: each with the command that mends it', async (made, asked, what, flag) => {
+  const other = await openCliLake({ properties: { 'delta.enableDeletionVectors': made } });
+  try {
+    const file = relative(APP_DIR, join(folder, `asks-${asked}.json`));
+    await writeFile(join(APP_DIR, file), JSON.stringify({ ...JSON.parse(eventsPipelineText()) as object, deletion_vectors: asked }));
+    const { by } = await examine(`--lake=${other.url}`, '--pipeline', file);
+    const names = made === 'true' ? other.lake.names : REPLACED;
+    expect(by('tables').map(({ level }) => level)).toEqual(names.map(() => 'warn'));
+    const silver = by('tables').find(({ text }) => text.startsWith('silver_events '))!.text;
+    expect(silver).toContain(what);
+    expect(silver).toContain(`while nothing runs: assay table copy silver_events --to silver_events_copy ${flag}, then rename the folder silver_events to silver_events_before and silver_events_copy to silver_events`);
+    const typed = /assay (table copy) (.*?), then/.exec(silver)![2].split(' ');
+    expect((await runCli(tableCopyCommand, ...typed, `--lake=${other.url}`)).code).toBe(0);
+    for (const [from, to] of [['silver_events', 'silver_events_before'], ['silver_events_copy', 'silver_events']]) await rename(join(other.dir, from), join(other.dir, to));
+    expect((await examine(`--lake=${other.url}`, '--pipeline', file)).by('tables').some(({ text }) => text.startsWith('silver_events '))).toBe(false);
+  } finally {
+    await other.close();
+  }
 });
 
 test('a table with a writer feature that we lack fails, and the others are still looked at', async () => {

@@ -46,6 +46,16 @@ test('with vectors is what it was, of an older version too', async () => {
   expect(one.rows.length).toBeLessThan(silver.rows.length);
 });
 
+test('of a table without vectors is as it was, or has them from now on', async () => {
+  const bronze = await opened('bronze_events');
+  await copy('bronze_events', '--to', 'same');
+  await copy('bronze_events', '--to', 'other', '--vectors');
+  const [same, other] = [await opened('same'), await opened('other')];
+  expect([same.protocol, same.metaData, same.rows]).toEqual([bronze.protocol, bronze.metaData, bronze.rows]);
+  expect([other.protocol.readerFeatures, other.metaData.configuration['delta.enableDeletionVectors'], other.rows]).toEqual([['deletionVectors'], 'true', bronze.rows]);
+  await expect(copy('bronze_events', '--to', 'both', '--vectors', '--no-vectors')).rejects.toMatchObject({ code: 'cli/options' });
+});
+
 test('never writes over anything', async () => {
   await copy('silver_events', '--to', 'taken');
   const before = await opened('taken');
@@ -70,11 +80,13 @@ test.each(['putIfAbsent', 'put'] as const)('that ends before its last %s is noth
   expect((await opened('half')).rows).toEqual((await opened('silver_events')).rows);
 });
 
-test('takes the table\'s place: every stage goes on from it, and balance and rows are as without', async () => {
+test.each([['--no-vectors', 'true'], ['--vectors', 'false']])('with %s takes the table\'s place: every stage goes on from it, and balance and rows are as without', async (flag, made) => {
   const more = [record(120, event('3', { value: '999', timestamp: '2025-04-01T17:59:50.000Z' })), record(121, 'broken'), record(122, event('new', { value: '5' }))];
+  await lake.close();
+  lake = await openCliLake({ properties: { 'delta.enableDeletionVectors': made } });
   const control = await openCliLake();
-  for (const name of REPLACED.filter((each) => each !== 'offset_gaps')) {
-    await copy(name, '--to', `${name}_copy`, '--no-vectors');
+  for (const name of REPLACED) {
+    await copy(name, '--to', `${name}_copy`, flag);
     await rename(join(lake.dir, name), join(lake.dir, `${name}_before`));
     await rename(join(lake.dir, `${name}_copy`), join(lake.dir, name));
   }
@@ -87,7 +99,9 @@ test('takes the table\'s place: every stage goes on from it, and balance and row
   }
   for (const name of ['silver_events', 'gold_anomaly_predictions']) {
     expect(await worker.rows(name, REPLACING)).toEqual(await control.rows(name, REPLACING));
-    expect([...(await (await worker.lake.table(name)).delta.refresh()).files.values()].some(({ deletionVector }) => deletionVector)).toBe(false);
+    const { files, protocol } = await (await worker.lake.table(name)).delta.refresh();
+    expect([...files.values()].some(({ deletionVector }) => deletionVector)).toBe(flag === '--vectors');
+    expect(protocol.minReaderVersion).toBe(flag === '--vectors' ? 3 : 1);
   }
   await control.close();
 });
