@@ -1,4 +1,5 @@
 import type { ObjectInfo } from '../storage/object-store.ts';
+import { cleanSidecars } from './clean-sidecars.ts';
 import { isLogCleaned, logRetentionMs } from './interval.ts';
 import { LOG_FOLDER, commitKey, parseLogAid, parseLogPath } from './log-path.ts';
 import { readCheckpoints, readHint } from './log-reader.ts';
@@ -9,8 +10,9 @@ import type { Snapshot } from './snapshot.ts';
 
 /** Why a log keeps what it has. `consumer`: it is old enough, but somebody has yet to read it. `damaged`: the checkpoint to start from can't be read. */
 export type CleanOutcome =
-  | { readonly kind: 'cleaned'; readonly files: number; readonly from: bigint; readonly more: boolean }
-  | { readonly kind: 'kept'; readonly why: 'switched-off' | 'protected' | 'too-young' | 'no-checkpoint' | 'consumer' | 'damaged' };
+  /** `sidecars` of V2 checkpoints: how many went, absent where none did. */
+  | { readonly kind: 'cleaned'; readonly files: number; readonly from: bigint; readonly more: boolean; readonly sidecars?: number }
+  | { readonly kind: 'kept'; readonly sidecars?: number; readonly why: 'switched-off' | 'protected' | 'too-young' | 'no-checkpoint' | 'consumer' | 'damaged' };
 
 export interface CleanOptions {
   /** Version up to which the slowest registered consumer has read the table, −1n for not at all; null without consumers. */
@@ -24,8 +26,8 @@ const DAY_MS = 86_400_000;
 /**
  * Deletes what the log keeps beyond `delta.logRetentionDuration` and a checkpoint has made superfluous (delta.md A7; Spark's MetadataCleanup): all
  * below the newest checkpoint whose commit is as old as that, is there, and is not ahead of `_last_checkpoint` or of a consumer. That checkpoint is read
- * first. The oldest version goes first, so that what is left is contiguous wherever this ends. Sidecars stay: which of them a checkpoint needs,
- * only its reading tells. Failures: TableError for a table that this code can't write.
+ * first. The oldest version goes first, so that what is left is contiguous wherever this ends. Then the sidecars go that no checkpoint names any more,
+ * those too that a former run left. Failures: TableError for a table that this code can't write.
  */
 export async function cleanLog(source: LogSource, snapshot: Snapshot, options: CleanOptions): Promise<CleanOutcome> {
   checkWritable(snapshot.protocol, snapshot.metaData, source.table, 'clean');
@@ -33,19 +35,28 @@ export async function cleanLog(source: LogSource, snapshot: Snapshot, options: C
   if (hindrance !== null) return { kind: 'kept', why: hindrance };
   const files: ObjectInfo[] = [];
   for await (const file of source.store.list(LOG_FOLDER)) files.push(file);
-  const plan = planCleaning(files, { ...options, table: source.table, cutoffMs: cutoffMs(snapshot, source.store.nowMs()), hint: await readHint(source.store) });
-  if (plan.kind === 'kept') return plan;
+  const cutoff = cutoffMs(snapshot, source.store.nowMs());
+  const plan = planCleaning(files, { ...options, table: source.table, cutoffMs: cutoff, hint: await readHint(source.store) });
+  const gone = plan.kind === 'kept' ? new Set<string>() : await deleteVersions(source, plan);
+  if (gone === null) return { kind: 'kept', why: 'damaged' };
+  const sidecars = await cleanSidecars(source, files.filter(({ key }) => !gone.has(key)), cutoff);
+  const outcome = plan.kind === 'kept' ? plan : { kind: 'cleaned' as const, files: gone.size, from: plan.from, more: plan.versions.length > VERSIONS_MAX };
+  return sidecars === 0 ? outcome : { ...outcome, sidecars };
+}
+
+/** The keys that are gone; null: the checkpoint that the log would begin with can't be read, and nothing was deleted. */
+async function deleteVersions(source: LogSource, { checkpoint, versions }: Plan): Promise<ReadonlySet<string> | null> {
   let holdsTable = false;
-  const isWhole = await readCheckpoints(source, plan.checkpoint, (actions) => {
+  const isWhole = await readCheckpoints(source, checkpoint, (actions) => {
     for (const { metaData } of actions) holdsTable ||= metaData !== undefined;
   });
-  if (!isWhole || !holdsTable) return { kind: 'kept', why: 'damaged' };
-  let deleted = 0;
-  for (const keys of plan.versions.slice(0, VERSIONS_MAX)) {
+  if (!isWhole || !holdsTable) return null;
+  const gone = new Set<string>();
+  for (const keys of versions.slice(0, VERSIONS_MAX)) {
     await Promise.all(keys.map((key) => source.store.delete(key)));
-    deleted += keys.length;
+    for (const key of keys) gone.add(key);
   }
-  return { kind: 'cleaned', files: deleted, from: plan.from, more: plan.versions.length > VERSIONS_MAX };
+  return gone;
 }
 
 /** What the snapshot alone tells, without a request; null: the log has to be looked at. */

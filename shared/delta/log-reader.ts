@@ -208,12 +208,27 @@ export async function readCheckpoints(source: LogSource, keys: readonly string[]
 
 /** One file of a checkpoint, and the sidecars it names (PROTOCOL.md, "V2 Spec"). */
 async function readCheckpoint(source: LogSource, key: string, use: (actions: Iterable<Action>) => void): Promise<void> {
+  for (const sidecar of await readManifest(source, key, use)) await readCheckpoint(source, sidecar, use);
+}
+
+/** The keys of the sidecars that a checkpoint's file names; null: it is missing or damaged. */
+export async function readSidecarKeys(source: LogSource, key: string): Promise<readonly string[] | null> {
+  try {
+    // Passed over, but for what they name.
+    return await readManifest(source, key, (actions) => void [...actions]);
+  } catch (error) {
+    if (error instanceof TableError) return null;
+    throw error;
+  }
+}
+
+async function readManifest(source: LogSource, key: string, use: (actions: Iterable<Action>) => void): Promise<string[]> {
   const sidecars: string[] = [];
   const pieces = key.endsWith('.json') ? [await jsonCheckpoint(source, key)] : source.codec.read(source.store, key);
   for await (const piece of pieces) {
     use(noting(sidecars, parseActions(piece, `${source.table} ${key}`)));
   }
-  for (const sidecar of sidecars) await readCheckpoint(source, SIDECAR_FOLDER + sidecarName(sidecar), use);
+  return sidecars.map((sidecar) => SIDECAR_FOLDER + sidecarName(sidecar));
 }
 
 async function jsonCheckpoint({ store, table }: LogSource, key: string): Promise<Uint8Array> {
