@@ -23,6 +23,11 @@ export function expiredRows(quarantine: Snapshot): bigint {
   return rows < 0n ? 0n : rows;
 }
 
+/** Whether open rows ever expired from quarantine, though none may be counted any more. */
+export function hasExpiredRows(quarantine: Snapshot): boolean {
+  return progressOf(quarantine, ROWS) !== null;
+}
+
 export function expiredRowsTxn(quarantine: Snapshot, rows: number, nowMs: number): Txn {
   return { appId: ROWS, version: expiredRows(quarantine) + BigInt(rows), lastUpdated: nowMs };
 }

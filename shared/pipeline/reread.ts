@@ -20,7 +20,7 @@ import { expiredBefore } from './expired.ts';
 import { quarantineColumns, RefineBatch } from './refine-batch.ts';
 import type { RejectedRow } from './refine-batch.ts';
 import type { RoutedRefineOptions } from './refine-options.ts';
-import { rereadCounts } from './reread-counts.ts';
+import { expiredNow, rereadCounts } from './reread-counts.ts';
 import { mergeIntoSilver } from './silver.ts';
 import { payloadBytes } from './slice.ts';
 import { rowsOf, stageAppId } from './stage.ts';
@@ -214,6 +214,11 @@ async function finish(state: Reread, whole: Snapshot, options: RoutedRefineOptio
   const { delta } = await lake.table(SILVER);
   const nowMs = clock.nowMs();
   const counts = await rereadCounts(state, whole, options);
+  const expired = await expiredNow(state, { whole, counts, nowMs }, options);
+  if (expired) {
+    const settled = await (await lake.table(QUARANTINE)).delta.commit(state.quarantine, { operation: 'WRITE', actions: [{ txn: expired }], reads: 'table' });
+    if (settled.kind === 'clash') return null;
+  }
   const actions = counts.flatMap(({ lane, terms }) => Object.entries(terms).map(([term, version]) => ({ txn: { appId: countAppId(term as keyof typeof terms, lane), version, lastUpdated: nowMs } })));
   const outcome = await delta.commit(state.silver, {
     operation: 'WRITE', operationParameters: { reread: JSON.stringify(`${BRONZE} version ${whole.version} is read whole`) }, reads: 'table',

@@ -17,6 +17,7 @@ import type { Lake } from './lake.ts';
 import { settleExpiring } from './offset-gaps.ts';
 import { isUnresolved, settledBy } from './quarantine-rows.ts';
 import type { Settled } from './quarantine-rows.ts';
+import { isRereading } from './reread.ts';
 import { BRONZE, OFFSET_GAPS, QUARANTINE, SILVER } from './tables.ts';
 
 /** How many days rows stay; null: for ever. */
@@ -114,6 +115,8 @@ async function retainQuarantine(days: number, { lake, clock }: RetentionOptions)
   // Silver first: what it has taken in by then stays so.
   const silver = await (await lake.table(SILVER)).delta.refresh();
   const settled = await settledBy(lake, silver);
+  // Who reads Bronze whole counts at the end what has expired by then, and what of it was judged again.
+  if (isRereading({ silver, from: settled.refined }, (await lake.table(BRONZE)).delta.id)) return NOTHING;
   const us = cutoffUs(beyondLog(days, silver), clock);
   return expire(await lake.table(QUARANTINE), {
     where: expirable(settled, us), counted: isUnresolved(settled),
