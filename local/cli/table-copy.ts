@@ -25,6 +25,7 @@ async function run({ table, reader }: NamedTable, flags: Flags, out: Output): Pr
   const snapshot = await snapshotAsked(table, flags);
   const { version, files, bytes } = await copyTable(table, { snapshot, target: reader.lake.beside(name, to), hasVectors: asked });
   const hasVectors = asked ?? writesVectors(snapshot);
+  if (version < table.delta.snapshot.version) out.note(`${name} is at version ${table.delta.snapshot.version}: a copy of an older one must not take its place; "assay table restore ${name} --version ${version}" makes it like that`);
   const vectors = hasVectors ? 'with deletion vectors' : 'without deletion vectors';
   out.result({ table: name, to, version, files, bytes, deletionVectors: hasVectors }, () =>
     `${to}: ${countText(files)} ${files === 1 ? 'file' : 'files'} of ${countText(bytes)} bytes, ${name} as of version ${version}, ${vectors}`);

@@ -32,9 +32,10 @@ export async function refine(options: RoutedRefineOptions): Promise<StageOutcome
   const { lake, checkpointInterval } = options;
   const [bronze, silver, quarantine] = await Promise.all([lake.table(BRONZE), lake.table(SILVER), lake.table(QUARANTINE)]);
   const outcome = await untilSettled<StageOutcome>('refine', async () => {
-    const source = await bronze.delta.refresh();
+    await bronze.delta.refresh();
     // Progress only goes forward: what this worker last saw of it proves that nothing waits. An idle tick asks no further.
-    if (isConsumed(REFINE, source, silver.delta.snapshot)) return { kind: 'nothing-to-do' };
+    if (await isConsumed(REFINE, bronze.delta, silver.delta)) return { kind: 'nothing-to-do' };
+    const source = bronze.delta.snapshot;
     // Quarantine first: rows that Silver's progress leaves to this slice are then older than any replay of them, whose commit would clash.
     const { version: seen } = await quarantine.delta.refresh();
     await silver.delta.refresh();

@@ -51,9 +51,10 @@ export async function score(options: ScoreOptions): Promise<StageOutcome> {
   const { lake } = options;
   const [silver, gold] = await Promise.all([lake.table(SILVER), lake.table(GOLD)]);
   const outcome = await untilSettled<StageOutcome>('score', async () => {
-    const source = await silver.delta.refresh();
+    await silver.delta.refresh();
     // Progress only goes forward: what this worker last saw of it proves that nothing waits. An idle tick asks no further.
-    if (isConsumed(SCORE, source, gold.delta.snapshot)) return { kind: 'nothing-to-do' };
+    if (await isConsumed(SCORE, silver.delta, gold.delta)) return { kind: 'nothing-to-do' };
+    const source = silver.delta.snapshot;
     await gold.delta.refresh();
     const snapshot = await checkGeneration(gold.delta, lake.definition(GOLD));
     checkSourceUnchanged(SCORE, silver.delta.id, snapshot.txns.keys());

@@ -1,8 +1,8 @@
 import { TableError } from '../errors.ts';
 import type { AddFile } from '../delta/actions.ts';
 import { progressOf } from '../delta/snapshot.ts';
-import type { Snapshot } from '../delta/snapshot.ts';
 import { numRecords } from '../delta/stats.ts';
+import type { DeltaTable } from '../delta/table.ts';
 
 /** What one run of a stage came to. `more`: there is work left; run again without waiting. */
 export type StageOutcome =
@@ -23,9 +23,19 @@ export function stageAppId(stage: string, sourceId: string): string {
   return `${stage}/${sourceId}`;
 }
 
-/** Whether a stage has consumed its source up to this snapshot. */
-export function isConsumed(stage: string, source: Snapshot, target: Snapshot): boolean {
-  return (progressOf(target, stageAppId(stage, source.metaData.id)) ?? -1n) >= source.version;
+/**
+ * Whether a stage has consumed its source up to the source's snapshot. TableError `pipeline/source-behind` where it has consumed versions that the source
+ * does not have, as after an older copy took the table's place: what comes under their numbers would be passed over.
+ */
+export async function isConsumed(stage: string, source: DeltaTable, target: DeltaTable): Promise<boolean> {
+  const { version } = source.snapshot;
+  const consumed = progressOf(target.snapshot, stageAppId(stage, source.id)) ?? -1n;
+  if (consumed <= version) return consumed === version;
+  // Others may have consumed what came since this worker looked.
+  const { version: newest } = await source.refresh();
+  if (consumed <= newest) return consumed === newest;
+  const [from, to] = [source.source.table, target.source.table];
+  throw new TableError('pipeline/source-behind', `${stage} has consumed ${from} up to version ${consumed}, but the newest is ${newest}: an older copy of ${from} took its place. Put the newer one back, or restore ${to} to a version at which ${stage} had consumed no more than ${newest} ("assay table history ${to}", "assay table restore ${to}")`);
 }
 
 /** One table's id under another id's progress would re-read everything: refused until somebody says so. */

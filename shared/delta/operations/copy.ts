@@ -5,7 +5,7 @@ import { writeCheckpoint } from '../checkpoint.ts';
 import { createTable } from '../commit.ts';
 import { LOG_FOLDER } from '../log-path.ts';
 import { loadSnapshotAt } from '../log-reader.ts';
-import { withDeletionVectors, withoutDeletionVectors } from '../protocol.ts';
+import { checkWritable, withDeletionVectors, withoutDeletionVectors } from '../protocol.ts';
 import type { Snapshot } from '../snapshot.ts';
 import { withoutPlace } from './change-rows.ts';
 import { planBins } from './plan-compaction.ts';
@@ -36,6 +36,7 @@ export interface Copied {
  * Failures: ConfigError `delta/copy-target` where a log is already; TableError for a table whose features this code can't write.
  */
 export async function copyTable(from: RowTable, { snapshot, target, hasVectors }: CopyOptions): Promise<Copied> {
+  checkWritable(snapshot.protocol, snapshot.metaData, from.delta.source.table, 'rewrite');
   const source = { ...from.delta.source, store: target.store, table: target.table };
   for await (const { key } of target.store.list(LOG_FOLDER)) throw occupied(from, target.table, key);
   const adds: AddFile[] = [];

@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { tableCopyCommand } from '../../../local/cli/table-copy.ts';
+import { tableRestoreCommand } from '../../../local/cli/table-restore.ts';
 import { copyTable } from '../../../shared/delta/operations/copy.ts';
 import { TransientError } from '../../../shared/errors.ts';
 import { REPLACED } from '../../../shared/pipeline/tables.ts';
@@ -46,6 +48,21 @@ test('with vectors is what it was, of an older version too', async () => {
   expect(one.rows.length).toBeLessThan(silver.rows.length);
 });
 
+test('of an older version says that it must not take the place, and who reads the table stops where it has', async () => {
+  const { notes } = await copy('silver_events', '--to', 'older', '--version', '1');
+  expect(notes).toContain('must not take its place; "assay table restore silver_events --version 1"');
+  expect((await copy('silver_events', '--to', 'newest')).notes).not.toContain('must not');
+  await rename(join(lake.dir, 'silver_events'), join(lake.dir, 'silver_before'));
+  await rename(join(lake.dir, 'older'), join(lake.dir, 'silver_events'));
+  const worker = await lake.another();
+  await expect(worker.score()).rejects.toMatchObject({ code: 'pipeline/source-behind', message: expect.stringContaining('assay table restore gold_anomaly_predictions') });
+  const gold = await worker.lake.table('gold_anomaly_predictions');
+  await runCli(tableRestoreCommand, 'gold_anomaly_predictions', '--version', '1', '--yes', at());
+  await gold.delta.refresh();
+  await worker.drain();
+  expect((await worker.balance()).verdict).toBe('ok');
+});
+
 test('of a table without vectors is as it was, or has them from now on', async () => {
   const bronze = await opened('bronze_events');
   await copy('bronze_events', '--to', 'same');
@@ -64,6 +81,13 @@ test('never writes over anything', async () => {
   await expect(copy('silver_events', '--to', 'gold_anomaly_predictions')).rejects.toMatchObject({ code: 'cli/options' });
   await expect(copy('silver_events', '--to', '../elsewhere')).rejects.toMatchObject({ code: 'cli/options' });
   await expect(copy('silver_events')).rejects.toMatchObject({ code: 'cli/options' });
+});
+
+test('of a table whose files need more than this code gives them is refused before anything is written', async () => {
+  const table = await lake.lake.table('bronze_events');
+  const snapshot = { ...(await table.delta.refresh()), protocol: { minReaderVersion: 1, minWriterVersion: 7, writerFeatures: ['rowTracking'] } };
+  await expect(copyTable(table, { snapshot, target: lake.lake.beside('bronze_events', 'half'), hasVectors: null })).rejects.toMatchObject({ code: 'delta/protocol' });
+  expect(existsSync(join(lake.dir, 'half'))).toBe(false);
 });
 
 test.each(['putIfAbsent', 'put'] as const)('that ends before its last %s is nothing or the whole', async (method) => {
