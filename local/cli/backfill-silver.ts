@@ -32,12 +32,19 @@ async function run({ lake, pipeline, pipelines, config }: LakeReader, flags: Fla
   };
   const planned = await backfill({ ...options, isDryRun: true });
   if (flags.has('dry-run')) return report(planned, true, out);
-  if (!flags.has('yes')) out.note(text(planned));
-  if (!(await agreed({ does: `backfill silver changes ${rowsText(planned.replaced + planned.inserted + planned.deleted)} of Silver`, question: 'Change them?' }, flags))) {
-    out.note('Nothing was changed.');
-    return 1;
+  // Without a change it only puts an end to what an interrupted one left.
+  if (changesOf(planned) > 0) {
+    if (!flags.has('yes')) out.note(text(planned));
+    if (!(await agreed({ does: `backfill silver changes ${rowsText(changesOf(planned))} of Silver and quarantine`, question: 'Change them?' }, flags))) {
+      out.note('Nothing was changed.');
+      return 1;
+    }
   }
   return report(await backfill({ ...options, isDryRun: false }), false, out);
+}
+
+function changesOf({ replaced, inserted, deleted, accepted, rejected, changedReasons }: BackfillReport): number {
+  return replaced + inserted + deleted + accepted + changedReasons + Object.values(rejected).reduce((sum, rows) => sum + rows, 0);
 }
 
 /** Days on which rows came into Bronze (UTC), both included. */

@@ -22,6 +22,7 @@ const benchmarks: Readonly<Record<string, (flags: Flags, emit: (result: BenchRes
 export const benchCommand: Command = {
   name: 'bench',
   usage: `${Object.keys(benchmarks).join('|')} [--events N] [--seed S] [--json]; ingest: [--brokers HOST:PORT [--topic T]] [--latency [--seconds N]]; day: [--seconds N] [--every N]`,
+  wordsMax: 1,
   summary: 'Measures on a fresh directory lake: one line a result, with --json one JSON object a line',
   options: { events: { type: 'string' }, seed: { type: 'string' }, brokers: { type: 'string' }, topic: { type: 'string' }, latency: { type: 'boolean' }, seconds: { type: 'string' }, every: { type: 'string' } },
   run: async ({ positionals, flags, out }) => {

@@ -7,6 +7,8 @@ import type { Command, Flags } from './command.ts';
 export function parseCommandLine(command: Command, args: readonly string[]): { flags: Flags; positionals: readonly string[] } {
   try {
     const { values, positionals } = parseArgs({ args: [...args], options: { ...commonOptions, ...command.options }, allowPositionals: true, strict: true });
+    const tooMany = positionals.slice(command.wordsMax ?? 0);
+    if (tooMany.length > 0 && values.help !== true) throw new Error(`what is "${tooMany.join(' ')}"?`);
     return { flags: flagsOf(values), positionals };
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);

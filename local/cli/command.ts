@@ -8,6 +8,8 @@ export interface Command {
   readonly usage: string;
   /** One line for `assay --help`. */
   readonly summary: string;
+  /** How many words may follow, options apart; absent: none. A word too much may be a slip that does more than was meant. */
+  readonly wordsMax?: number;
   /** Beside the ones every command has (`commonOptions`). */
   readonly options: NonNullable<ParseArgsConfig['options']>;
   /** Resolves with the exit code: 0 only on success. A failure of errors.ts may be thrown: its message is printed, the exit code is 1. */

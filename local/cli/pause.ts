@@ -12,6 +12,7 @@ const STAGES = ['ingest', 'refine', 'score', 'train', 'maintain', 'monitor'];
 export const pauseCommand: Command = {
   name: 'pause',
   usage: 'STAGE [--why TEXT] [--lake URL] [--json]',
+  wordsMax: 1,
   summary: `Stop a stage (${STAGES.join(', ')}) until it is resumed; what it would read waits`,
   options: { why: { type: 'string' } },
   run: (context) => withState(context, async (state, stage) => {
@@ -24,6 +25,7 @@ export const pauseCommand: Command = {
 export const resumeCommand: Command = {
   name: 'resume',
   usage: 'STAGE [--lake URL] [--json]',
+  wordsMax: 1,
   summary: 'Let a paused stage go on',
   options: {},
   run: (context) => withState(context, async (state, stage) => {

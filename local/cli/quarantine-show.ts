@@ -16,6 +16,7 @@ import { countText, timeText } from './text.ts';
 export const quarantineShowCommand: Command = {
   name: 'quarantine show',
   usage: 'ID | TOPIC PARTITION OFFSET [--lake URL] [--json]',
+  wordsMax: 3,
   summary: 'Show one rejected record: its payload whole, why it was rejected, where it is in Bronze',
   options: {},
   run: ({ positionals, flags, out }) => withReadLake(flags, (reader) => show(reader, placeOf(positionals), out)),

@@ -15,6 +15,7 @@ import { requireLake, withReadLake } from './read-lake.ts';
 export const schemaPromoteCommand: Command = {
   name: 'schema promote',
   usage: 'FIELD TYPE [--path $.a.b] [--required yes|no] [--dry-run] [--yes] [--pipeline FILE] [--lake URL]',
+  wordsMax: 2,
   summary: 'Make a field a column from now on: edits the pipeline file and raises assay.generation',
   options: { path: { type: 'string' }, required: { type: 'string' }, 'dry-run': { type: 'boolean' }, yes: { type: 'boolean' } },
   run,

@@ -12,6 +12,7 @@ import { rowsText } from './text.ts';
 export const sqlCommand: Command = {
   name: 'sql',
   usage: '"SELECT …" [--csv | --json] [--out FILE.csv|.ndjson] [--lake URL]',
+  wordsMax: Infinity,
   summary: 'Ask one read-only question in DuckDB\'s SQL; every table of the lake is there by its name',
   options: { csv: { type: 'boolean' }, out: { type: 'string' } },
   run: ({ positionals, flags, out }) => {

@@ -18,6 +18,7 @@ import { countText } from './text.ts';
 export const tableChangesCommand: Command = {
   name: 'table changes',
   usage: 'NAME|URL --from N [--to M] [--limit N] [--csv | --json]',
+  wordsMax: 1,
   summary: 'Show the rows that versions N to M (both included) changed, netted by key where the key is known',
   options: { from: { type: 'string' }, to: { type: 'string' }, limit: { type: 'string' }, csv: { type: 'boolean' } },
   run: ({ positionals, flags, out }) => withNamedTable(positionals[0], flags, (named) => printChanges(named, flags, out)),

@@ -4,6 +4,7 @@ import { withNamedTable } from './read-lake.ts';
 export const tableCheckpointCommand: Command = {
   name: 'table checkpoint',
   usage: 'NAME|URL [--json]',
+  wordsMax: 1,
   summary: 'Write a checkpoint of the newest version, so that readers need no commit before it',
   options: {},
   run: ({ positionals, flags, out }) => withNamedTable(positionals[0], flags, async ({ table: { delta } }) => {

@@ -10,16 +10,20 @@ import { snapshotAsked } from './table-read.ts';
 export const tableCopyCommand: Command = {
   name: 'table copy',
   usage: 'NAME --to NEW_NAME [--vectors | --no-vectors] [--version N] [--json]',
+  wordsMax: 1,
   summary: 'Write a table anew into a folder beside it; with --no-vectors for engines that read no deletion vectors, with --vectors to have them from now on',
   options: { to: { type: 'string' }, vectors: { type: 'boolean' }, 'no-vectors': { type: 'boolean' }, version: { type: 'string' } },
   run: ({ positionals, flags, out }) => withNamedTable(positionals[0], flags, (named) => run(named, flags, out)),
 };
 
+/** By Windows, for no folder to be called so. */
+const RESERVED = /^(?:con|prn|aux|nul|com\d|lpt\d)$/i;
+
 async function run({ table, reader }: NamedTable, flags: Flags, out: Output): Promise<number> {
   const name = table.delta.source.table;
   if (reader === null) throw new ConfigError('cli/options', 'table copy writes beside a table of a lake: name the table, and the lake by --lake');
   const to = flags.text('to') ?? '';
-  if (!/^[\w-]+$/.test(to)) throw new ConfigError('cli/options', `table copy ${name} needs --to NEW_NAME, the name of a folder that is not there yet; "${to}" is none`);
+  if (!/^[\w-]+$/.test(to) || RESERVED.test(to)) throw new ConfigError('cli/options', `table copy ${name} needs --to NEW_NAME, the name of a folder that is not there yet; "${to}" is none`);
   if (reader.lake.names.includes(to)) throw new ConfigError('cli/options', `${to} is a table of this lake, which its stages make; copy ${name} to another name, then move the folders while nothing runs`);
   const asked = vectorsAsked(flags);
   const snapshot = await snapshotAsked(table, flags);

@@ -10,6 +10,7 @@ import { bytesText, countText, timeText } from './text.ts';
 export const tableDescribeCommand: Command = {
   name: 'table describe',
   usage: 'NAME|URL [--version N] [--json]',
+  wordsMax: 1,
   summary: 'Show what a table is: protocol, schema, partition columns, properties, progress',
   options: { version: { type: 'string' } },
   run: ({ positionals, flags, out }) => withNamedTable(positionals[0], flags, async ({ table }) => {

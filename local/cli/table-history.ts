@@ -7,6 +7,7 @@ import { timeText } from './text.ts';
 export const tableHistoryCommand: Command = {
   name: 'table history',
   usage: 'NAME|URL [--limit N] [--json]',
+  wordsMax: 1,
   summary: 'Show the commits of a table, the newest first, as far as its log still tells',
   options: { limit: { type: 'string' } },
   run: ({ positionals, flags, out }) => withNamedTable(positionals[0], flags, async ({ table }) => {

@@ -1,6 +1,8 @@
 import { ConfigError } from '../../shared/errors.ts';
 import { optimizeTable } from '../../shared/delta/operations/optimize-table.ts';
 import type { OptimizeOutcome } from '../../shared/delta/operations/optimize-table.ts';
+import { fieldOf } from '../../shared/delta/schema.ts';
+import type { Snapshot } from '../../shared/delta/snapshot.ts';
 import type { Command, Flags, Output } from './command.ts';
 import { withNamedTable } from './read-lake.ts';
 import type { NamedTable } from './read-lake.ts';
@@ -11,19 +13,34 @@ const COLUMNS_MAX = 4;
 export const tableOptimizeCommand: Command = {
   name: 'table optimize',
   usage: 'NAME|URL [--zorder-by A,B] [--purge] [--budget-s N] [--dry-run] [--json]',
+  wordsMax: 1,
   summary: 'Merge small files, or put rows in Z-order; rows stay as they are, and a second run finds nothing to do',
   options: { 'zorder-by': { type: 'string' }, purge: { type: 'boolean' }, 'budget-s': { type: 'string' }, 'dry-run': { type: 'boolean' } },
   run: ({ positionals, flags, out }) => withNamedTable(positionals[0], flags, (named) => run(named, flags, out)),
 };
 
 async function run({ table }: NamedTable, flags: Flags, out: Output): Promise<number> {
-  const zOrderBy = (flags.text('zorder-by') ?? '').split(',').map((column) => column.trim()).filter((column) => column !== '');
-  if (zOrderBy.length > COLUMNS_MAX) throw new ConfigError('cli/options', `--zorder-by names ${zOrderBy.length} columns; Z-order takes ${COLUMNS_MAX} at most`);
+  const zOrderBy = zOrderAsked(table.delta.snapshot, flags.text('zorder-by'));
   const budgetMs = flags.text('budget-s') === undefined ? undefined : flags.integer('budget-s', 0, 1) * 1000;
   const isDryRun = flags.has('dry-run');
   const outcome = await optimizeTable(table, { zOrderBy, purge: flags.has('purge'), isDryRun, budgetMs });
   report(table.delta.source.table, outcome, isDryRun, out);
   return 0;
+}
+
+/** None where the option was not given. */
+function zOrderAsked({ schema, metaData }: Snapshot, typed: string | undefined): string[] {
+  if (typed === undefined) return [];
+  const refused = (why: string) => new ConfigError('cli/options', `--zorder-by is "${typed}": ${why}; name one to ${COLUMNS_MAX} columns, as --zorder-by event_id,timestamp`);
+  const columns = typed.split(',').map((column) => column.trim());
+  if (columns.includes('')) throw refused('a name is empty');
+  if (columns.length > COLUMNS_MAX) throw refused(`these are ${columns.length}`);
+  if (new Set(columns).size < columns.length) throw refused('a column stands there twice');
+  for (const column of columns) {
+    if (metaData.partitionColumns.includes(column)) throw refused(`${column} is a partition column, of one value in each file`);
+    if (typeof fieldOf(schema, column).type !== 'string') throw refused(`${column} has no order`);
+  }
+  return columns;
 }
 
 function report(table: string, outcome: OptimizeOutcome, isDryRun: boolean, out: Output): void {

@@ -19,6 +19,7 @@ import { rowsText } from './text.ts';
 export const tableReadCommand: Command = {
   name: 'table read',
   usage: 'NAME|URL [--version N] [--columns a,b] [--where "SQL"] [--order "SQL"] [--limit N] [--csv | --json] [--out FILE.parquet|.csv|.ndjson]',
+  wordsMax: 1,
   summary: 'Print the rows of a table, of today or of an older version',
   options: {
     version: { type: 'string' }, columns: { type: 'string' }, where: { type: 'string' }, order: { type: 'string' },

@@ -12,6 +12,7 @@ import { countText, rowsText } from './text.ts';
 export const tableRestoreCommand: Command = {
   name: 'table restore',
   usage: 'NAME --version N [--dry-run] [--yes] [--json]',
+  wordsMax: 1,
   summary: 'Make a table like an older version again, as a new version, with its progress and that of its consumers',
   options: { version: { type: 'string' }, 'dry-run': { type: 'boolean' }, yes: { type: 'boolean' } },
   run: ({ positionals, flags, out }) => withNamedTable(positionals[0], flags, (named) => run(named, flags, out)),

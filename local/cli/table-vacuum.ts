@@ -11,6 +11,7 @@ import { countText } from './text.ts';
 export const tableVacuumCommand: Command = {
   name: 'table vacuum',
   usage: 'NAME|URL [--retain-hours N [--force]] [--dry-run] [--yes] [--json]',
+  wordsMax: 1,
   summary: 'Delete files that no version of the last week needs',
   options: { 'retain-hours': { type: 'string' }, force: { type: 'boolean' }, 'dry-run': { type: 'boolean' }, yes: { type: 'boolean' } },
   run: ({ positionals, flags, out }) => withNamedTable(positionals[0], flags, (named) => run(named, flags, out)),

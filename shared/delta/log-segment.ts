@@ -30,7 +30,7 @@ export function logSegments(keys: Iterable<string>, table: string, at: bigint | 
     checkpointVersion: start.version, checkpoint: start.keys, commits: commits.filter((commit) => commit > start.version), version,
   }));
   const whole = segments.filter((segment) => gapIn(segment) === null);
-  if (at !== null && (version !== at || at < 0n || whole.length === 0)) throw noSuchVersion(table, { at, version, first: commits[0] });
+  if (at !== null && (version !== at || at < 0n || whole.length === 0)) throw noSuchVersion(table, { at, version, first: commits[0], newest: paths.reduce((last, path) => (path.version > last ? path.version : last), -1n) });
   if (whole.length > 0) return whole;
   throw new TableError('delta/log-gap', `${table}: commit ${gapIn(segments[0])!} is missing while ${version} exists; the table cannot be read until it is restored`);
 }
@@ -47,9 +47,11 @@ function gapIn({ checkpointVersion, commits, version }: LogSegment): bigint | nu
   return expected === version + 1n ? null : expected;
 }
 
-function noSuchVersion(table: string, { at, version, first }: { at: bigint; version: bigint; first: bigint | undefined }): TableError {
+function noSuchVersion(table: string, { at, version, first, newest }: { at: bigint; version: bigint; first: bigint | undefined; newest: bigint }): TableError {
+  const refused = (text: string) => new TableError('delta/no-such-version', `${table} ${text}`, { facts: { table, at } });
+  if (at > newest) return refused(`has no version ${at}: the newest is ${newest}`);
   const why = version === at ? `its log has commits from ${first ?? at} on, and no checkpoint at or below ${at} leads there` : `the newest version at or below it is ${version}`;
-  return new TableError('delta/no-such-version', `${table} can no longer be read at version ${at}: ${why}; choose a newer version`, { facts: { table, at } });
+  return refused(`can no longer be read at version ${at}: ${why}; choose a newer version`);
 }
 
 /** Whether a listing holds a checkpoint with all its parts. */

@@ -55,7 +55,7 @@ function wayTo(name: string, flag: string): string {
 
 function textOf(withVectors: readonly string[]): string {
   if (withVectors.length === 0) return 'all of protocols that every Delta engine reads and that we can write';
-  return `all of which we can write; ${withVectors.join(', ')} with deletion vectors, as the pipeline file has it: ${LIMITED[VECTORS]}. A lake made with "deletion_vectors": false has none`;
+  return `all of which we can write; ${withVectors.join(', ')} with deletion vectors, as the pipeline file has it: ${LIMITED[VECTORS]}. The way back is assay table copy NAME --to NEW_NAME --no-vectors; a lake made with "deletion_vectors": false has none`;
 }
 
 /**

@@ -36,7 +36,7 @@ test('counts, asks, recomputes, and finds nothing more to do', async () => {
   expect(done).toMatchObject({ dryRun: false, accepted: 1, inserted: 1, unchanged: 1, rejected: {} });
   expect(await lake.rows('silver_events', 'SELECT event_id FROM rows ORDER BY event_id')).toEqual([{ event_id: 'a' }, { event_id: 'b' }]);
   const after = await versions();
-  expect((await runCli(backfillSilverCommand, at, '--yes', '--json')).json[0]).toMatchObject({ accepted: 0, inserted: 0, unchanged: 2 });
+  expect((await runCli(backfillSilverCommand, at, '--json')).json[0]).toMatchObject({ accepted: 0, inserted: 0, unchanged: 2 });
   expect(await versions()).toEqual(after);
 });
 

@@ -30,6 +30,12 @@ test('--plan shows what is to be done and why, and does none of it', async () =>
   expect(await filesOf('bronze_events')).toBe(before);
 });
 
+test('a word too much is no reason to begin', async () => {
+  const before = await filesOf('bronze_events');
+  await expect(maintain('silver_events')).rejects.toMatchObject({ code: 'cli/options', message: expect.stringMatching(/^assay maintain: what is "silver_events"\?\nUsage: assay maintain .*--table NAME/) });
+  expect(await filesOf('bronze_events')).toBe(before);
+});
+
 test('does what the plan says, tells the versions, writes it into benchmark_logs, and finds nothing to do then', async () => {
   const rows = await lake.rows('silver_events', 'SELECT * FROM rows ORDER BY ALL');
   const planned = stepsOf(await maintain('--plan', '--json'));

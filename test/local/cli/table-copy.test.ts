@@ -79,7 +79,7 @@ test('never writes over anything', async () => {
   await expect(copy('gold_anomaly_predictions', '--to', 'taken')).rejects.toMatchObject({ code: 'delta/copy-target' });
   expect(await opened('taken')).toEqual(before);
   await expect(copy('silver_events', '--to', 'gold_anomaly_predictions')).rejects.toMatchObject({ code: 'cli/options' });
-  await expect(copy('silver_events', '--to', '../elsewhere')).rejects.toMatchObject({ code: 'cli/options' });
+  for (const name of ['../elsewhere', 'a:b', 'my table', 'CON', 'lpt1', '']) await expect(copy('silver_events', '--to', name), name).rejects.toMatchObject({ code: 'cli/options' });
   await expect(copy('silver_events')).rejects.toMatchObject({ code: 'cli/options' });
 });
 

@@ -42,7 +42,11 @@ test('writes files without the rows that were taken from them', async () => {
   expect(await rowsOf()).toEqual(rows);
 });
 
-test('refuses what it cannot do', async () => {
-  await expect(optimize('--zorder-by', 'a,b,c,d,e')).rejects.toMatchObject({ code: 'cli/options' });
-  await expect(optimize('--zorder-by', 'nothing_such')).rejects.toThrow(/nothing_such/);
+test.each([
+  ['silver_events', 'a,b,c,d,e', 'these are 5'], ['silver_events', '', 'a name is empty'], ['silver_events', 'event_id,,value', 'a name is empty'], ['silver_events', 'event_id,event_id', 'a column stands there twice'],
+  ['silver_events', 'event_type', 'event_type is a partition column'], ['bronze_events', 'headers', 'headers has no order'], ['silver_events', 'nothing_such', 'no column nothing_such'],
+])('refuses %s in Z-order by "%s"', async (table, columns, why) => {
+  const before = (await (await lake.lake.table(table)).delta.refresh()).version;
+  await expect(runCli(tableOptimizeCommand, table, '--zorder-by', columns, at())).rejects.toThrow(why);
+  expect((await (await lake.lake.table(table)).delta.refresh()).version).toBe(before);
 });

@@ -64,7 +64,7 @@ describe('table read', () => {
     expect(first.json).toHaveLength(0);
     const whole = await runCli(tableReadCommand, 'bronze_events', '--version', String(delta.snapshot.version - 1n), at(), '--json');
     expect(whole.json).toHaveLength(60);
-    await expect(runCli(tableReadCommand, 'bronze_events', '--version', '99', at())).rejects.toMatchObject({ code: 'delta/no-such-version' });
+    await expect(runCli(tableReadCommand, 'bronze_events', '--version', '99', at())).rejects.toMatchObject({ code: 'delta/no-such-version', message: `bronze_events has no version 99: the newest is ${delta.snapshot.version}` });
   });
 
   test('a bare limit takes as many rows as asked', async () => {
