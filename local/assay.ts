@@ -2,6 +2,7 @@ import { isAssayError } from '../shared/errors.ts';
 import { parseCommandLine } from './cli/command-line.ts';
 import type { Command } from './cli/command.ts';
 import { commands } from './cli/commands.ts';
+import { homeOf } from './cli/home.ts';
 import { consoleOutput } from './cli/output.ts';
 
 /** `assay <command>`: finds the command by its longest name, parses its options, prints a failure as one message. */
@@ -33,10 +34,20 @@ function help(): string {
   return `Usage: assay <command> [options]\n\n${lines.join('\n')}\n\nEverywhere: --lake URL (file:DIR, az://…, abfss://…), --pipeline FILE|NAME, --json, --help\n`;
 }
 
+/** What a machine refuses is no bug: no right, no room, no place, a file where a folder should be. */
+const REFUSALS: ReadonlySet<unknown> = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT', 'ENOTDIR', 'EEXIST']);
+
+function messageOf(error: unknown): string | null {
+  if (isAssayError(error)) return error.message;
+  if (!(error instanceof Error && 'syscall' in error && 'path' in error && 'code' in error && REFUSALS.has(error.code))) return null;
+  return `${error.message}. Beside the lake, assay keeps files in ${homeOf().dir}: see to the owner, the mount and the free space of what is named, or start in another folder.`;
+}
+
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  if (!isAssayError(error)) throw error;
-  process.stderr.write(`${error.message}\n`);
+  const message = messageOf(error);
+  if (message === null) throw error;
+  process.stderr.write(`${message}\n`);
   process.exitCode = 1;
 }

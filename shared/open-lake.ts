@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Clock } from './clock.ts';
 import { DuckCheckpointCodec } from './columnar/checkpoint-codec.ts';
 import { DuckRelations } from './columnar/duck-relations.ts';
@@ -99,7 +99,7 @@ export function duckOver(store: ObjectStore, { engine, tempDir, cacheBytesMax, c
 export async function readPipelines(config: Config, root: string): Promise<Pipeline[]> {
   const pipelines: Pipeline[] = [];
   for (const file of config.pipelineFiles) {
-    const text = await readFile(join(root, file), 'utf8').catch((cause: unknown) => {
+    const text = await readFile(resolve(root, file), 'utf8').catch((cause: unknown) => {
       throw new ConfigError('config/pipeline-file', `PIPELINE_FILE ${file} cannot be read below the app's folder; deploy it, or set PIPELINE_FILE`, { cause });
     });
     pipelines.push(parsePipelineFile(text, file, { lateAfterMs: config.lateAfterMs, futureAfterMs: config.futureAfterMs }));

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 import { ConfigError } from '../../shared/errors.ts';
 import { choosePipeline, readPipelines } from '../../shared/open-lake.ts';
 import { SILVER } from '../../shared/pipeline/tables.ts';
@@ -69,7 +69,7 @@ async function pipelineFile(flags: Flags) {
   const config = configFor({ lakeUrl: flags.text('lake') ?? 'file:unread', connectionString: null }, flags);
   const name = pipelineNameOf(flags);
   const fileName = config.pipelineFiles[name === undefined ? 0 : choosePipeline(await readPipelines(config, APP_DIR), config, name)];
-  return { fileName, path: join(APP_DIR, fileName), settings: { lateAfterMs: config.lateAfterMs, futureAfterMs: config.futureAfterMs } };
+  return { fileName, path: resolve(APP_DIR, fileName), settings: { lateAfterMs: config.lateAfterMs, futureAfterMs: config.futureAfterMs } };
 }
 
 /** Silver as it is in the lake, if there is one. */

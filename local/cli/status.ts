@@ -135,7 +135,7 @@ async function readState({ pipelines: [{ lake }], config, access }: LakeReader, 
 
 function line({ stage, table, version, rows, freshness, waiting, paused, lastRun }: StageStatus): (string | null)[] {
   const nowMs = systemClock.nowMs();
-  const unit = table === BRONZE ? 'records' : 'versions';
+  const unit = `${table === BRONZE ? 'record' : 'version'}${waiting === 1n ? '' : 's'}`;
   return [
     stage, table ?? '–', version === null ? '–' : String(version), table === null ? '–' : countText(rows),
     freshness === null ? '–' : freshness.state === 'empty' ? 'empty' : `${freshness.state}, ${ageText(freshness.brokerS ?? freshness.commitS)}`,

@@ -7,7 +7,7 @@ import { fail, ok, warn } from './finding.ts';
 import type { Finding } from './finding.ts';
 
 /** Opens every table that is there; each must be one that we can go on writing. */
-export async function checkTables({ lake }: LakeReader): Promise<Finding[]> {
+export async function checkTables({ lake, access }: LakeReader): Promise<Finding[]> {
   const findings: Finding[] = [];
   const withVectors: string[] = [];
   let found = 0;
@@ -20,7 +20,7 @@ export async function checkTables({ lake }: LakeReader): Promise<Finding[]> {
       checkWritable(protocol, metaData, name);
       const isAsked = lake.definition(name).configuration[DELETION_VECTORS] === 'true';
       if (isAsked && writesVectors({ protocol, metaData })) withVectors.push(name);
-      findings.push(...vectorsOtherwise(name, { protocol, metaData, isAsked }));
+      findings.push(...vectorsOtherwise(name, { protocol, metaData, isAsked, lakeUrl: access.lakeUrl }));
       const excluded = excludedEngines(withoutVectors(protocol), metaData);
       if (excluded.length > 0) findings.push(warn('tables', `${name}: ${excluded.join('; ')}`));
     } catch (error) {
@@ -41,16 +41,16 @@ function withoutVectors(protocol: Protocol): Protocol {
 }
 
 /** Where the file and the table differ, in either direction: the table counts, for everybody who writes to it. */
-function vectorsOtherwise(name: string, { protocol, metaData, isAsked }: { protocol: Protocol; metaData: MetaData; isAsked: boolean }): Finding[] {
+function vectorsOtherwise(name: string, { protocol, metaData, isAsked, lakeUrl }: { protocol: Protocol; metaData: MetaData; isAsked: boolean; lakeUrl: string }): Finding[] {
   if (isAsked && !writesVectors({ protocol, metaData })) {
-    return [warn('tables', `${name} has no deletion vectors, though the pipeline file asks for them: each replaced row has its file written again. ${wayTo(name, '--vectors')}`)];
+    return [warn('tables', `${name} has no deletion vectors, though the pipeline file asks for them: each replaced row has its file written again. ${wayTo(name, `--vectors --lake ${lakeUrl}`)}`)];
   }
   if (isAsked || protocol.readerFeatures?.includes(VECTORS) !== true) return [];
-  return [warn('tables', `${name} has the feature ${VECTORS}, though the pipeline file does not ask for it: ${LIMITED[VECTORS]}. ${wayTo(name, '--no-vectors')}`)];
+  return [warn('tables', `${name} has the feature ${VECTORS}, though the pipeline file does not ask for it: ${LIMITED[VECTORS]}. ${wayTo(name, `--no-vectors --lake ${lakeUrl}`)}`)];
 }
 
-function wayTo(name: string, flag: string): string {
-  return `Leave it, or, while nothing runs: assay table copy ${name} --to ${name}_copy ${flag}, then rename the folder ${name} to ${name}_before and ${name}_copy to ${name}`;
+function wayTo(name: string, flags: string): string {
+  return `Leave it, or, while nothing runs: assay table copy ${name} --to ${name}_copy ${flags}, then rename the folder ${name} to ${name}_before and ${name}_copy to ${name}`;
 }
 
 function textOf(withVectors: readonly string[]): string {

@@ -59,9 +59,9 @@ test.each([
     expect(by('tables').map(({ level }) => level)).toEqual(names.map(() => 'warn'));
     const silver = by('tables').find(({ text }) => text.startsWith('silver_events '))!.text;
     expect(silver).toContain(what);
-    expect(silver).toContain(`while nothing runs: assay table copy silver_events --to silver_events_copy ${flag}, then rename the folder silver_events to silver_events_before and silver_events_copy to silver_events`);
+    expect(silver).toContain(`while nothing runs: assay table copy silver_events --to silver_events_copy ${flag} --lake ${other.url}, then rename the folder silver_events to silver_events_before and silver_events_copy to silver_events`);
     const typed = /assay (table copy) (.*?), then/.exec(silver)![2].split(' ');
-    expect((await runCli(tableCopyCommand, ...typed, `--lake=${other.url}`)).code).toBe(0);
+    expect((await runCli(tableCopyCommand, ...typed)).code).toBe(0);
     for (const [from, to] of [['silver_events', 'silver_events_before'], ['silver_events_copy', 'silver_events']]) await rename(join(other.dir, from), join(other.dir, to));
     expect((await examine(`--lake=${other.url}`, '--pipeline', file)).by('tables').some(({ text }) => text.startsWith('silver_events '))).toBe(false);
   } finally {
