@@ -5,6 +5,7 @@ import type { AddFile } from '../delta/actions.ts';
 import { scanFiles, scanLive } from '../delta/operations/scan.ts';
 import type { ScannedFile } from '../delta/operations/scan.ts';
 import type { Snapshot } from '../delta/snapshot.ts';
+import type { DeltaTable } from '../delta/table.ts';
 import { TableError } from '../errors.ts';
 import { expiredBefore } from './expired.ts';
 import type { Lake } from './lake.ts';
@@ -42,8 +43,8 @@ export function dayText(day: number): string {
 }
 
 /**
- * Bronze as Silver has consumed it. Failures: those of `DeltaTable.at`, where its log no longer reaches that version; TableError
- * `backfill/bronze-expired` where days of the range have expired, or where rows are missing that refine has counted.
+ * Bronze as Silver has consumed it. Failures: TableError `backfill/rereading` where its log no longer reaches that version, so that refine is about to
+ * read it whole; `backfill/bronze-expired` where days of the range have expired, or where rows are missing that refine has counted.
  */
 export async function consumedBronze(lake: Lake, refined: bigint, { countedRows, days }: { countedRows: bigint; days: DayRange }): Promise<Snapshot> {
   const bronze = await lake.table(BRONZE);
@@ -51,12 +52,21 @@ export async function consumedBronze(lake: Lake, refined: bigint, { countedRows,
   if (expired !== null && (days.from === null || days.from < expired)) {
     throw new TableError('backfill/bronze-expired', `backfill of Silver from ${days.from === null ? 'the beginning' : dayText(days.from)}: Bronze's rows of before ${dayText(expired)} have expired and can't be judged again; backfill with --from ${dayText(expired)} or later, or restore Bronze to a version that has them`);
   }
-  const snapshot = await bronze.delta.at(refined < 0n ? 0n : refined);
+  const snapshot = await versionOf(bronze.delta, refined < 0n ? 0n : refined);
   const files = [...snapshot.files.values()];
   const rows = rowsOf(files);
   if (expired !== null || rows === countedRows) return snapshot;
   const first = files.map(({ partitionValues }) => partitionValues['ingest_date']).filter((day) => typeof day === 'string').sort()[0] ?? 'none';
   throw new TableError('backfill/bronze-expired', `backfill of Silver: Bronze version ${snapshot.version} holds ${rows} of the ${countedRows} rows that refine has read; its first ingest_date is ${first}. What is missing can't be recomputed; restore Bronze to a version that has it`);
+}
+
+async function versionOf(bronze: DeltaTable, version: bigint): Promise<Snapshot> {
+  try {
+    return await bronze.at(version);
+  } catch (cause) {
+    if (!(cause instanceof TableError && cause.code === 'delta/no-such-version')) throw cause;
+    throw new TableError('backfill/rereading', `backfill of Silver: refine has read ${BRONZE} up to version ${version}, which is gone from its log; let refine go on from there ("assay run"), then backfill`, { cause });
+  }
 }
 
 const COLUMNS: readonly ReadColumn[] = [...SOURCE_COLUMNS, 'kafka_timestamp', 'value', 'value_bytes', 'ingested_at', FILE, ROW];
