@@ -6,6 +6,7 @@ import type { Snapshot } from '../delta/snapshot.ts';
 
 const BEFORE = 'expired-before';
 const ROWS = 'expired-rows';
+const UNTIL = 'expired-until';
 
 /** Rows of Bronze with an `ingest_date` (days since 1970) before this one may have expired; null: none has. */
 export function expiredBefore(bronze: Snapshot): number | null {
@@ -30,4 +31,15 @@ export function hasExpiredRows(quarantine: Snapshot): boolean {
 
 export function expiredRowsTxn(quarantine: Snapshot, rows: number, nowMs: number): Txn {
   return { appId: ROWS, version: expiredRows(quarantine) + BigInt(rows), lastUpdated: nowMs };
+}
+
+/** Rows of quarantine from before this time (in milliseconds) may have expired; null: none has. */
+export function expiredUntilMs(quarantine: Snapshot): bigint | null {
+  const until = progressOf(quarantine, UNTIL) ?? -1n;
+  return until < 0n ? null : until;
+}
+
+export function expiredUntilTxn(quarantine: Snapshot, untilMs: bigint, nowMs: number): Txn {
+  const before = expiredUntilMs(quarantine) ?? -1n;
+  return { appId: UNTIL, version: untilMs > before ? untilMs : before, lastUpdated: nowMs };
 }

@@ -3,7 +3,10 @@ import { oldestCommit } from '../delta/operations/history.ts';
 import { progressOf } from '../delta/snapshot.ts';
 import type { DeltaTable } from '../delta/table.ts';
 import { TableError } from '../errors.ts';
+import { expiredUntilMs } from './expired.ts';
+import type { Lake } from './lake.ts';
 import { isRemoving } from './slice.ts';
+import { QUARANTINE } from './tables.ts';
 
 /** Whether a restored table and its consumers fit together, asked before anything is committed. */
 
@@ -17,6 +20,20 @@ export async function checkReadable(source: DeltaTable, from: bigint, { stage, m
     if (mayRemove || !isRemoving(changedVersion(version, actions))) continue;
     throw new TableError('pipeline/restore', `at that version ${stage} had consumed ${source.source.table} up to ${from}, but version ${version} of ${source.source.table} takes rows away, and ${stage} can't pass it again; choose a version after it, or restore ${source.source.table} too`);
   }
+}
+
+/**
+ * Records that refine would judge again must not be those whose rows have expired from quarantine: they would be counted as expired and as open. The
+ * retention keeps rows longer than the log, but a log that is not cleaned, or has few versions, goes further back. TableError `pipeline/restore`.
+ */
+export async function checkNoneExpired(lake: Lake, silver: DeltaTable, { version, refineAppId }: { version: bigint; refineAppId: string }): Promise<void> {
+  const quarantine = await lake.table(QUARANTINE);
+  const untilMs = expiredUntilMs(await quarantine.delta.refresh());
+  if (untilMs === null) return;
+  const judgedMs = (await silver.at(version)).txns.get(refineAppId)?.lastUpdated ?? -1;
+  if (judgedMs >= untilMs) return;
+  const day = new Date(Number(untilMs)).toISOString();
+  throw new TableError('pipeline/restore', `at version ${version} of ${silver.source.table} refine had yet to judge records whose rows have expired from ${QUARANTINE} since (all of before ${day} may have), and would count them twice; choose a version of after ${day}`);
 }
 
 /**

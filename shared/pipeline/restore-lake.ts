@@ -14,7 +14,7 @@ import { parseCountAppId } from './counts.ts';
 import type { Lake } from './lake.ts';
 import { reopenGaps } from './offset-gaps.ts';
 import { REFINE } from './refine.ts';
-import { checkReadable, consumerAt } from './restore-checks.ts';
+import { checkNoneExpired, checkReadable, consumerAt } from './restore-checks.ts';
 import { SCORE } from './score.ts';
 import { stageAppId } from './stage.ts';
 import { BRONZE, GOLD, QUARANTINE, SILVER } from './tables.ts';
@@ -70,6 +70,7 @@ async function restoreStage(options: LakeRestoreOptions, { stage, source: source
   const [source, consumer] = [(await lake.table(sourceName)).delta, (await lake.table(table)).delta];
   const from = progressOf(await consumer.at(version), stageAppId(stage, source.id)) ?? -1n;
   await checkReadable(source, from, { stage, mayRemove: stage === SCORE });
+  if (stage === REFINE) await checkNoneExpired(lake, consumer, { version, refineAppId: stageAppId(REFINE, source.id) });
   const restored = await restoreTable(options, table, { version });
   if (!isDryRun) await wake(source, { consumer, version });
   return [restored];
@@ -80,7 +81,12 @@ async function restoreBronze(options: LakeRestoreOptions): Promise<TableRestored
   const bronze = (await lake.table(BRONZE)).delta;
   const appId = stageAppId(REFINE, bronze.id);
   const followers: { reader: Lake; likeVersion: bigint }[] = [];
-  for (const reader of readers) followers.push({ reader, likeVersion: await consumerAt((await reader.table(SILVER)).delta, { appId, source: bronze, upTo: version }) });
+  for (const reader of readers) {
+    const silver = (await reader.table(SILVER)).delta;
+    const likeVersion = await consumerAt(silver, { appId, source: bronze, upTo: version });
+    await checkNoneExpired(reader, silver, { version: likeVersion, refineAppId: appId });
+    followers.push({ reader, likeVersion });
+  }
   const rows = await restoreTable(options, BRONZE, { version });
   // What refine is never to see: the versions that are no longer true, and the one that takes them away.
   const passed = rows.committedAs ?? (isDryRun ? bronze.snapshot.version + 1n : bronze.snapshot.version);

@@ -12,7 +12,7 @@ import type { Snapshot } from '../delta/snapshot.ts';
 import { parseStats } from '../delta/stats.ts';
 import { TableError } from '../errors.ts';
 import { consumedOf } from './consumers.ts';
-import { expiredBeforeTxn, expiredRowsTxn } from './expired.ts';
+import { expiredBeforeTxn, expiredRowsTxn, expiredUntilTxn } from './expired.ts';
 import type { Lake } from './lake.ts';
 import { settleExpiring } from './offset-gaps.ts';
 import { isUnresolved, settledBy } from './quarantine-rows.ts';
@@ -121,7 +121,7 @@ async function retainQuarantine(days: number, { lake, clock }: RetentionOptions)
   return expire(await lake.table(QUARANTINE), {
     where: expirable(settled, us), counted: isUnresolved(settled),
     isWorth: (file) => shareBefore(file, 'quarantined_at', us) >= OLD_SHARE_MIN,
-    txns: (now, open) => [expiredRowsTxn(now, open, clock.nowMs())],
+    txns: (now, open) => [expiredRowsTxn(now, open, clock.nowMs()), expiredUntilTxn(now, us / US_PER_MS, clock.nowMs())],
   });
 }
 

@@ -154,6 +154,24 @@ describe('quarantine', () => {
   });
 });
 
+test.each(['silver_events', 'bronze_events'])('%s goes back to no version of before what expired from quarantine: it would be counted twice', async (name) => {
+  await days(1);
+  const { version } = await (await lake.lake.table(name)).delta.refresh();
+  await days(1);
+  clock.advance(35 * DAY_MS);
+  await days(1);
+  const later = (await (await lake.lake.table(name)).delta.refresh()).version;
+  expect(await run('quarantine_events', { quarantine: 32 })).toMatchObject({ rows: 2n });
+  await days(1);
+  const back = (to: bigint) => restoreLake({ lake: lake.lake, table: name, version: to, clock, isDryRun: false });
+  const before = await everything();
+  await expect(back(version)).rejects.toMatchObject({ code: 'pipeline/restore', message: expect.stringContaining('choose a version of after 2025-') });
+  expect(await everything()).toEqual(before);
+  await back(later);
+  await lake.drain();
+  expect((await lake.balance()).verdict).toBe('ok');
+});
+
 test('log tables lose old rows', async () => {
   const row = (at: number) => ({ run_time: BigInt(at) * 1000n, run_id: 'r', table: 't', verdict: 'ok' });
   const start = clock.nowMs();
