@@ -45,14 +45,18 @@ const DOES: Readonly<Record<string, (place: Place, n: number) => Promise<unknown
   'expire Bronze': (place) => retain(BRONZE, { lake: lakeOf(place, rules), clock: place.clock, days: { ...KEEP_ALL, bronze: 1 } }),
   'five weeks pass': ({ clock }) => Promise.resolve(clock.advance(35 * DAY_MS)),
   compact: (place, n) => compact(place, TABLES[n % TABLES.length]),
-  vacuum: async (place) => {
+  'eight days pass, vacuum': async (place) => {
+    place.clock.advance(8 * DAY_MS);
     for (const name of TABLES) {
       const lake = lakeOf(place, rules);
       const consumed = await consumedOf(name, lake);
       await vacuum(await lake.table(name), { isDryRun: false, consumed: consumed && consumed.version });
     }
   },
-  'vacuum of a stranger': async (place, n) => vacuum(await lakeOf(place, rules).table(TABLES[n % TABLES.length]), { isDryRun: false, consumed: null, isForced: true, retentionMs: 0 }),
+  'two days pass, vacuum of a stranger': async (place, n) => {
+    place.clock.advance(2 * DAY_MS);
+    return vacuum(await lakeOf(place, rules).table(TABLES[n % TABLES.length]), { isDryRun: false, consumed: null, isForced: true, retentionMs: 0 });
+  },
   'clean logs': async (place) => {
     for (const name of TABLES) {
       const lake = lakeOf(place, rules);
@@ -110,7 +114,7 @@ test('Silver is what it is without upkeep, and the balance is ok', async () => {
     fc.record({ id: fc.constantFrom('a', 'b', 'c', 'd'), second: fc.integer({ min: 10, max: 13 }), value: fc.constantFrom('10', '50', '60') }).map(({ id, second, value }) => event(id, { timestamp: `2025-04-01T17:59:${second}Z`, value })),
     fc.constant('nonsense'));
   const batch = fc.array(fc.record({ partition: fc.integer({ min: 0, max: 1 }), payload }), { minLength: 1, maxLength: 4 });
-  const upkeep = fc.record({ does: fc.constantFrom(...Object.keys(DOES)), n: fc.integer({ min: 0, max: 60 }) });
+  const upkeep = fc.record({ does: fc.constantFrom(...Object.keys(DOES), 'refine all', 'refine all', 'refine all'), n: fc.integer({ min: 0, max: 60 }) });
   const step = fc.oneof({ weight: 2, arbitrary: batch }, { weight: 5, arbitrary: upkeep });
   const seen = new Map<string, number>();
   await fc.assert(fc.asyncProperty(fc.array(step, { minLength: 4, maxLength: 24 }), fc.boolean(), async (steps, vectors) => {
