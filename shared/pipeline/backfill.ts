@@ -14,6 +14,7 @@ import { laneName } from './bronze-plan.ts';
 import { parseCountAppId } from './counts.ts';
 import { expiredBefore, expiredRows } from './expired.ts';
 import { checkGeneration, plannedGeneration } from './generation.ts';
+import { isGone } from './gone.ts';
 import { settledBy } from './quarantine-rows.ts';
 import type { RoutedRefineOptions } from './refine-options.ts';
 import { isRereading } from './reread.ts';
@@ -58,9 +59,19 @@ const US_PER_DAY = 86_400_000_000n;
  * the keys, or of the places (two bytes a row); each step goes by shares, in memory bounded by `sliceRows`, and reads its share's rows out of all files.
  * A repeat changes nothing.
  * Failures: those of refine; ConfigError `backfill/routed` where it would have to be known which records another pipeline had; TableError
- * `backfill/bronze-expired`, `backfill/quarantine-expired`, `backfill/rereading`.
+ * `backfill/bronze-expired`, `backfill/quarantine-expired`, `backfill/rereading`, `backfill/gone`.
  */
 export async function backfill(options: BackfillOptions): Promise<BackfillReport> {
+  try {
+    return await backfillAll(options);
+  } catch (cause) {
+    if (!isGone(cause)) throw cause;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new TableError('backfill/gone', `backfill of Silver: what it needs is gone: ${why}. Where a vacuum took files of the version of Bronze that refine has read, let refine go on from there ("assay run"), then backfill; what is missing then is lost, and its table has to be restored`, { cause });
+  }
+}
+
+async function backfillAll(options: BackfillOptions): Promise<BackfillReport> {
   const { isDryRun, days = ALL_DAYS } = options;
   const planned = await stateOf({ ...options, isDryRun: true });
   checkNothingExpired(planned.quarantine);

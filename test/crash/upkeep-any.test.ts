@@ -30,7 +30,7 @@ const TABLES = [BRONZE, SILVER, QUARANTINE, GOLD];
 const champion = makeChampion(rules);
 
 /** What a backfill or a restore refuses, and says so. */
-const REFUSALS = new Set(['backfill/quarantine-expired', 'backfill/bronze-expired', 'backfill/rereading', 'pipeline/restore', 'delta/version-gone', 'delta/no-such-version', 'delta/missing-file']);
+const REFUSALS = new Set(['backfill/quarantine-expired', 'backfill/bronze-expired', 'backfill/rereading', 'backfill/gone', 'pipeline/restore', 'delta/version-gone', 'delta/no-such-version', 'delta/missing-file']);
 
 const DOES: Readonly<Record<string, (place: Place, n: number) => Promise<unknown>>> = {
   'refine all': (place, n) => refineAll(place, rules, { sliceRows: 1 + (n % 4) }),
