@@ -11,6 +11,7 @@ import { Tally } from './counts.ts';
 import type { RefineOptions } from './refine-options.ts';
 import { silverColumns } from './refine-batch.ts';
 import type { Candidate, RefineBatch } from './refine-batch.ts';
+import { ruleMetrics } from './rule-counts.ts';
 import { compareStanding, isSameRecord, lossOf } from './standing.ts';
 import type { Standing } from './standing.ts';
 import { POSITION, SILVER, SOURCE_COLUMNS } from './tables.ts';
@@ -58,7 +59,7 @@ export async function mergeIntoSilver(merge: SilverMerge, options: Omit<RefineOp
   const outcome = await table.delta.commit(merge.snapshot, transactionOf(table, merge.snapshot, planned, {
     operation: 'MERGE',
     operationParameters: { predicate: JSON.stringify(key.map((column) => `t.${column} = s.${column}`).join(' AND ')) },
-    operationMetrics: { ...metrics(tally), numDuplicateKeys: String(merge.batch.duplicateKeys), ...merge.batch.drift.metrics(), ...merge.metrics },
+    operationMetrics: { ...metrics(tally), numDuplicateKeys: String(merge.batch.duplicateKeys), ...merge.batch.drift.metrics(), ...ruleMetrics(merge.batch), ...merge.metrics },
     removalIntent: 'replace',
     actions: [{ txn: { ...merge.progress, lastUpdated: nowMs } }, ...tally.txns(merge.snapshot, nowMs)],
   }));
